@@ -1,0 +1,1 @@
+//! Adobe Commerce (Magento 2) for the roles of erp-core.

@@ -1,0 +1,1 @@
+//! A stateful, strict stand-in for Adobe Commerce on loopback.

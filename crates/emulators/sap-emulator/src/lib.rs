@@ -1,0 +1,1 @@
+//! A stateful, strict stand-in for S/4HANA on loopback.

@@ -1,0 +1,125 @@
+//! What a connector can do, as data: for planning, for choosing conformance trials, for the operator's screen.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How a source tells of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeltaKind {
+    /// It does not: everything is read each time.
+    FullScan,
+    /// By a modification time that can be filtered.
+    ModifiedSince,
+    /// By a link that the server issues.
+    DeltaLink,
+    /// By a replay of events.
+    EventReplay,
+}
+
+/// How a sink keeps one effect per key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Idempotency {
+    /// The target honours an idempotency key.
+    Native,
+    /// The target refuses a second record with the same external id.
+    UniqueExternalId,
+    /// The target has neither: the connector looks up before every create.
+    LookupThenCreate,
+    /// The write is absolute and conditional, so that sending it again is harmless.
+    ResendSafe,
+}
+
+/// What a source role can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SourceCapability {
+    /// How changes are told.
+    pub delta: DeltaKind,
+    /// Whether the vendor orders the versions of a record.
+    pub ordered_versions: bool,
+    /// The largest page that is asked for.
+    pub page_limit: u32,
+}
+
+impl SourceCapability {
+    /// A source with this kind of delta.
+    #[must_use]
+    pub const fn new(delta: DeltaKind, ordered_versions: bool, page_limit: u32) -> Self {
+        Self { delta, ordered_versions, page_limit }
+    }
+}
+
+/// What a sink role can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SinkCapability {
+    /// How one effect per key is kept.
+    pub idempotency: Idempotency,
+    /// How many records one call takes.
+    pub bulk_limit: usize,
+    /// How many calls may run at the same time.
+    pub concurrency: usize,
+    /// The longest a request may live after its answer was lost. An "absent" before it has passed is no proof.
+    pub write_horizon: Duration,
+    /// Whether a record can be changed after it was written.
+    pub revise: bool,
+    /// Whether a write may be queued by the vendor (`Accepted`).
+    pub accepts: bool,
+    /// Whether the sink keeps the order of a batch.
+    pub ordered_batches: bool,
+}
+
+impl SinkCapability {
+    /// A sink that takes one record a call and one call at a time.
+    #[must_use]
+    pub const fn new(idempotency: Idempotency, write_horizon: Duration) -> Self {
+        Self {
+            idempotency,
+            bulk_limit: 1,
+            concurrency: 1,
+            write_horizon,
+            revise: false,
+            accepts: false,
+            ordered_batches: false,
+        }
+    }
+
+    /// Sets how many records one call takes and how many calls run at once.
+    #[must_use]
+    pub const fn with_bulk(mut self, bulk_limit: usize, concurrency: usize) -> Self {
+        self.bulk_limit = bulk_limit;
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// States that a written record can be changed.
+    #[must_use]
+    pub const fn with_revise(mut self) -> Self {
+        self.revise = true;
+        self
+    }
+}
+
+/// What a connector can do, role by role. A role is stated here if, and only if, its door opens.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Orders come from here.
+    pub order_source: Option<SourceCapability>,
+    /// Orders go here.
+    pub order_sink: Option<SinkCapability>,
+    /// Stock comes from here.
+    pub inventory_source: Option<SourceCapability>,
+    /// Stock goes here.
+    pub inventory_sink: Option<SinkCapability>,
+    /// Customers live here: read side.
+    pub customer_store: Option<SinkCapability>,
+    /// Prices come from here.
+    pub price_source: Option<SourceCapability>,
+    /// Fulfilments come from here.
+    pub fulfillment_source: Option<SourceCapability>,
+    /// Fulfilments go here.
+    pub fulfillment_sink: Option<SinkCapability>,
+}

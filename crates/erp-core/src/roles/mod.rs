@@ -1,0 +1,20 @@
+//! What a back end can play. Each role is one object-safe trait; a connector implements those that it has, and says so
+//! in its [capabilities](crate::capability::Capabilities).
+//!
+//! Rules that hold for all of them, and that the conformance suite proves:
+//! * writes take a slice and return exactly one [`Outcome`](crate::outcome::Outcome) per item, in order;
+//! * streams are `'static` and start nothing before they are polled;
+//! * an error states its [effect](crate::error::Effect): a write whose answer was lost says `Unknown`;
+//! * every sink can be read.
+
+mod customers;
+mod fulfillments;
+mod inventory;
+mod orders;
+mod prices;
+
+pub use customers::CustomerStore;
+pub use fulfillments::{FulfillmentSink, FulfillmentSource};
+pub use inventory::{InventorySink, InventorySource, level_key, pick};
+pub use orders::{OrderPreview, OrderSink, OrderSource};
+pub use prices::{PriceSink, PriceSource};

@@ -1,0 +1,1 @@
+//! The plumbing: transport, auth, retry, limits, paging, redaction. Knows no vendor.

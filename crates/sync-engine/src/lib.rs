@@ -1,0 +1,1 @@
+//! Ledger, flows, reconciliation and tie-out over erp-core alone.
