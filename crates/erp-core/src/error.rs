@@ -387,16 +387,17 @@ impl fmt::Display for Error {
             write!(f, " [{name} {value}]")?;
         }
         if let Some(up) = &inner.upstream
-            && let Some(status) = up.status {
-                write!(f, " (status {status}")?;
-                if let Some(code) = &up.code {
-                    write!(f, ", code {code}")?;
-                }
-                if let Some(id) = &up.request_id {
-                    write!(f, ", request {id}")?;
-                }
-                f.write_str(")")?;
+            && let Some(status) = up.status
+        {
+            write!(f, " (status {status}")?;
+            if let Some(code) = &up.code {
+                write!(f, ", code {code}")?;
             }
+            if let Some(id) = &up.request_id {
+                write!(f, ", request {id}")?;
+            }
+            f.write_str(")")?;
+        }
         Ok(())
     }
 }

@@ -1,0 +1,202 @@
+//! Time that stands still until somebody moves it.
+
+use erp_core::time::{Clock, Timestamp};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// A clock that its owner moves. Sleepers wake in the order of their instants, and those of one instant in the order in
+/// which they fell asleep, so that a run replays exactly.
+#[derive(Clone)]
+pub struct VirtualClock(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Grows with everything that happens around the clock; see [`VirtualClock::stir`].
+    activity: AtomicU64,
+}
+
+struct State {
+    now: Timestamp,
+    next_id: u64,
+    sleepers: BTreeMap<(Timestamp, u64), Option<Waker>>,
+}
+
+impl VirtualClock {
+    /// A clock that shows `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        let state = State { now: start, next_id: 0, sleepers: BTreeMap::new() };
+        Self(Arc::new(Shared { state: Mutex::new(state), activity: AtomicU64::new(0) }))
+    }
+
+    /// This clock as everybody takes it.
+    pub fn shared(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clone())
+    }
+
+    /// When the next sleeper wakes, if there is one.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.state().sleepers.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Moves to `to` and wakes all who slept until then; never moves back.
+    pub fn advance_to(&self, to: Timestamp) {
+        let woken = {
+            let mut state = self.state();
+            state.now = state.now.max(to);
+            let bound = (state.now.plus(Duration::from_micros(1)), 0);
+            let later = state.sleepers.split_off(&bound);
+            std::mem::replace(&mut state.sleepers, later)
+        };
+        woken.into_values().flatten().for_each(Waker::wake);
+    }
+
+    /// Moves on by `span`, waking everybody on the way in order.
+    pub fn advance(&self, span: Duration) {
+        let target = self.now().plus(span);
+        while let Some(next) = self.next_wake().filter(|next| *next <= target) {
+            self.advance_to(next);
+        }
+        self.advance_to(target);
+    }
+
+    /// Moves to the next sleeper's instant. `false` if nobody sleeps.
+    #[must_use]
+    pub fn advance_to_next(&self) -> bool {
+        self.next_wake().map(|next| self.advance_to(next)).is_some()
+    }
+
+    /// Says that something is going on, so that a [pacer](VirtualClock::pace) waits.
+    pub fn stir(&self) {
+        self.0.activity.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Moves this clock on for as long as it is polled, for worlds with real sockets: whenever nothing has
+    /// [stirred](VirtualClock::stir) for `quiet` of real time, time jumps to the next sleeper, but not beyond `until`.
+    /// Returns when `until` is reached and all is quiet.
+    #[expect(clippy::disallowed_methods, reason = "sockets are real, so quiet can only be told in real time")]
+    pub async fn pace(&self, quiet: Duration, until: Timestamp) {
+        loop {
+            let before = self.0.activity.load(Ordering::Relaxed);
+            tokio::time::sleep(quiet).await;
+            if before != self.0.activity.load(Ordering::Relaxed) {
+                continue;
+            }
+            match self.next_wake().filter(|next| *next <= until) {
+                Some(next) => self.advance_to(next),
+                None => {
+                    self.advance_to(until);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        self.state().now
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.stir();
+        let shared = self.clone();
+        let key = {
+            let mut state = self.state();
+            if span.is_zero() {
+                return std::future::ready(()).boxed();
+            }
+            let key = (state.now.plus(span), state.next_id);
+            state.next_id += 1;
+            state.sleepers.insert(key, None);
+            key
+        };
+        let guard = Asleep { clock: shared, key };
+        async move {
+            poll_fn(|cx| {
+                let mut state = guard.clock.state();
+                match state.sleepers.get_mut(&guard.key) {
+                    None => Poll::Ready(()),
+                    Some(slot) => {
+                        *slot = Some(cx.waker().clone());
+                        Poll::Pending
+                    }
+                }
+            })
+            .await;
+            guard.clock.stir();
+        }
+        .boxed()
+    }
+}
+
+/// Removes a sleeper whose future was dropped.
+struct Asleep {
+    clock: VirtualClock,
+    key: (Timestamp, u64),
+}
+
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        self.clock.state().sleepers.remove(&self.key);
+    }
+}
+
+impl fmt::Debug for VirtualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VirtualClock({})", self.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream::{FuturesUnordered, StreamExt as _};
+
+    #[test]
+    fn sleepers_wake_in_order_and_dropped_ones_never() {
+        let clock = VirtualClock::new(Timestamp::EPOCH);
+        let mut nap = clock.sleep(Duration::from_secs(2)).boxed();
+        drop(clock.sleep(Duration::from_secs(1)));
+        assert!(nap.as_mut().now_or_never().is_none());
+        assert_eq!(clock.next_wake(), Some(Timestamp::from_secs(2)), "the dropped one is gone");
+        clock.advance_to(Timestamp::from_secs(1));
+        assert!(nap.as_mut().now_or_never().is_none());
+        assert!(clock.advance_to_next());
+        assert!(nap.now_or_never().is_some());
+        assert!(!clock.advance_to_next());
+    }
+
+    #[test]
+    fn the_same_naps_end_in_the_same_order() {
+        let order = || {
+            let clock = VirtualClock::new(Timestamp::EPOCH);
+            let mut naps: FuturesUnordered<_> = [3u64, 1, 2, 1]
+                .into_iter()
+                .enumerate()
+                .map(|(index, secs)| clock.sleep(Duration::from_secs(secs)).map(move |()| index))
+                .collect();
+            let mut ended = Vec::new();
+            while !naps.is_empty() {
+                while let Some(Some(index)) = naps.next().now_or_never() {
+                    ended.push(index);
+                }
+                let _ = clock.advance_to_next();
+            }
+            ended
+        };
+        assert_eq!(order(), [1, 3, 2, 0]);
+        assert_eq!(order(), order());
+    }
+}
