@@ -4,3 +4,6 @@
 pub mod clock;
 pub mod emulator;
 pub mod fault;
+pub mod model;
+pub mod reference;
+pub mod rng;
