@@ -1,7 +1,7 @@
 //! The customers of either reference system.
 
 use super::feed::{FeedSpec, Row, feed};
-use super::system::System;
+use super::system::{System, World};
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{Feed, Observed, Version, Watermark};
@@ -27,7 +27,7 @@ struct Entry {
 }
 
 /// A state that has customers.
-pub(super) trait HasBook: Send + 'static {
+pub(super) trait HasBook: World {
     fn book(&self) -> &Book;
     fn book_mut(&mut self) -> &mut Book;
 }

@@ -1,14 +1,15 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
-use super::system::System;
+use super::system::{Moment, System, Twist, World};
 use erp_core::Decimal;
 use erp_core::capability::Idempotency;
+use erp_core::error::ErrorKind;
 use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
-    Basis, Components, Customer, Fulfillment, FulfillmentLine, HeldLine, HeldState, Holding, OrderSubmission,
-    Tracking,
+    Basis, Components, Customer, Fulfillment, FulfillmentLine, HeldLine, HeldState, Holding, Order,
+    OrderSubmission, RouteTarget, Tracking,
 };
 use erp_core::money::Side;
 use erp_core::outcome::{LineLink, Receipt};
@@ -34,10 +35,18 @@ pub(super) struct ErpState {
     pub(super) deliveries: BTreeMap<u64, (Timestamp, Fulfillment)>,
     pub(super) last_delivery: u64,
     pub(super) creates: BTreeMap<Key, usize>,
-    pub(super) jobs: BTreeMap<u64, Option<Result<Receipt, String>>>,
+    pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) book: Book,
     pub(super) page: usize,
     pub(super) rules: Rules,
+}
+
+/// A submit that was queued.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) due: Timestamp,
+    pub(super) submission: OrderSubmission,
+    pub(super) done: Option<Result<Receipt, (ErrorKind, String)>>,
 }
 
 /// How the ERP behaves, and the bugs planted in it.
@@ -83,6 +92,27 @@ pub struct HeldDocument {
     pub revision: u64,
     /// What was submitted last.
     pub submission: OrderSubmission,
+}
+
+impl World for ErpState {
+    fn settle(&mut self, now: Timestamp) {
+        let due: Vec<_> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.done.is_none() && job.due <= now)
+            .map(|(id, job)| (job.due, *id, job.submission.clone()))
+            .collect();
+        for (at, id, submission) in due {
+            let done = self.take(submission, Moment { at, twist: Twist::None });
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.done = Some(done.map_err(|error| (error.kind().clone(), error.message().to_owned())));
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.jobs.values().filter(|job| job.done.is_none()).count()
+    }
 }
 
 impl HasBook for ErpState {
@@ -319,9 +349,10 @@ impl ReferenceErp {
         self.rule(|rules| rules.idempotency = idempotency);
     }
 
-    /// Queues every submit for this long and answers `Accepted`; `None` answers at once.
+    /// Queues every submit for this long (at most half the write horizon) and answers `Accepted`; `None` answers at once.
     pub fn set_queue(&self, wait: Option<Duration>) {
-        self.rule(|rules| rules.queue = wait);
+        let longest = self.system.horizon() / 2;
+        self.rule(|rules| rules.queue = wait.map(|wait| wait.min(longest)));
     }
 
     /// What its stock figures mean.
@@ -398,6 +429,14 @@ impl ReferenceErp {
     /// How many documents were ever created, by key.
     pub fn creates(&self) -> BTreeMap<Key, usize> {
         self.system.look(|erp, _| erp.creates.clone())
+    }
+
+    /// Somebody enters an order by hand, under the key `by-hand:<number>`; returns the key.
+    pub fn take_behind(&self, mut order: Order, number: u64) -> Key {
+        order.key = Key::from(format!("by-hand:{number}"));
+        let key = order.key.clone();
+        self.system.look(|erp, _| erp.create(OrderSubmission::new(order, RouteTarget::new()), false));
+        key
     }
 
     /// A falsifier: a document disappears.

@@ -1,5 +1,5 @@
 use super::customers;
-use super::erp::{ErpState, ReferenceErp, cancelled, native};
+use super::erp::{ErpState, Job, ReferenceErp, cancelled, native};
 use super::feed::{FeedSpec, feed};
 use super::system::{Moment, Twist, items};
 use async_trait::async_trait;
@@ -66,7 +66,7 @@ impl ErpState {
     }
 
     /// The ERP's own create: it checks the data, and the key only if it keeps keys unique.
-    fn take(&mut self, submission: OrderSubmission, moment: Moment) -> Result<Receipt> {
+    pub(super) fn take(&mut self, submission: OrderSubmission, moment: Moment) -> Result<Receipt> {
         let problems = self.problems(&submission);
         if !problems.is_empty() {
             return Err(Error::invalid_fields("the order is refused", problems));
@@ -222,23 +222,13 @@ impl ReferenceErp {
         submission: &OrderSubmission,
         wait: std::time::Duration,
     ) -> Outcome {
-        let (key, submission, system) =
-            (submission.order.key.clone(), submission.clone(), self.system.clone());
-        let write = self.system.write(cx, "orders.enqueue", Some(key), move |erp, _| {
-            let job = erp.jobs.len() as u64 + 1;
-            erp.jobs.insert(job, None);
-            Ok((job, submission))
+        let (key, submission) = (submission.order.key.clone(), submission.clone());
+        let write = self.system.write(cx, "orders.enqueue", Some(key), move |erp, moment| {
+            let id = erp.jobs.len() as u64 + 1;
+            erp.jobs.insert(id, Job { due: moment.at.plus(wait), submission, done: None });
+            Ok(Handle(format!("job-{id}")))
         });
-        match write.await {
-            Err(error) => Outcome::Failed(error),
-            Ok((job, submission)) => {
-                system.later(system.now().plus(wait), move |erp, at| {
-                    let done = erp.take(submission, Moment { at, twist: Twist::None });
-                    erp.jobs.insert(job, Some(done.map_err(|error| error.to_string())));
-                });
-                Outcome::Accepted(Handle(format!("job-{job}")))
-            }
-        }
+        write.await.map_or_else(Outcome::Failed, Outcome::Accepted)
     }
 }
 
@@ -292,8 +282,9 @@ impl OrderSink for ReferenceErp {
         let mut outcomes = Vec::with_capacity(handles.len());
         for handle in handles.iter().cloned() {
             let job = handle.0.strip_prefix("job-").and_then(|job| job.parse().ok()).unwrap_or(0u64);
-            let read =
-                self.system.read(cx, "orders.outcome", None, move |erp, _| Ok(erp.jobs.get(&job).cloned()));
+            let read = self.system.read(cx, "orders.outcome", None, move |erp, _| {
+                Ok(erp.jobs.get(&job).map(|job| job.done.clone()))
+            });
             outcomes.push(match read.await {
                 // That a question failed says nothing about the work that was asked after.
                 Err(error) => Outcome::Failed(error.with_effect(Effect::Unknown)),
@@ -303,7 +294,7 @@ impl OrderSink for ReferenceErp {
                 }
                 Ok(Some(None)) => Outcome::Accepted(handle),
                 Ok(Some(Some(Ok(receipt)))) => Outcome::Applied(receipt),
-                Ok(Some(Some(Err(text)))) => Outcome::Failed(Error::invalid_fields(text, Vec::new())),
+                Ok(Some(Some(Err((kind, text))))) => Outcome::Failed(Error::new(kind, text)),
             });
         }
         outcomes

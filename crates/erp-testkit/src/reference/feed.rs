@@ -1,7 +1,7 @@
 //! The feed of both reference systems: pages by (modified, id), a mark taken before the read, an overlap for records
 //! that are committed late.
 
-use super::system::{System, Twist};
+use super::system::{System, Twist, World};
 use bytes::Bytes;
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
@@ -77,7 +77,7 @@ struct Scan<S, T> {
 }
 
 /// The feed over what `rows` shows.
-pub(super) fn feed<S: Send + 'static, T: Clone + Send + 'static>(
+pub(super) fn feed<S: World, T: Clone + Send + 'static>(
     system: System<S>,
     cx: Context,
     spec: FeedSpec,
@@ -114,7 +114,7 @@ pub(super) fn feed<S: Send + 'static, T: Clone + Send + 'static>(
     .boxed()
 }
 
-impl<S: Send + 'static, T: Clone + Send + 'static> Scan<S, T> {
+impl<S: World, T: Clone + Send + 'static> Scan<S, T> {
     fn start(&mut self, since: Option<Watermark>) {
         self.started = self.system.now();
         match since {

@@ -31,12 +31,14 @@ mod erp;
 mod erp_roles;
 mod faults;
 mod feed;
+mod harness;
 mod shop;
 mod shop_roles;
 mod system;
 
 pub use erp::{HeldDocument, ReferenceErp};
 pub use faults::{Call, CallFault, CallFaults, NoFaults, ScriptedFaults, SeededFaults};
+pub use harness::ReferenceHarness;
 pub use shop::{COMMIT_LAG_MAX, ReferenceShop, Shipment, StockPut};
 
 use crate::model::{LOCATION, SKUS};
@@ -78,7 +80,7 @@ impl ReferenceWorld {
     }
 }
 
-async fn probe<S: Send + 'static>(system: &system::System<S>, cx: &Context, needs: &[Need]) -> Vec<Finding> {
+async fn probe<S: system::World>(system: &system::System<S>, cx: &Context, needs: &[Need]) -> Vec<Finding> {
     let mut findings = Vec::with_capacity(needs.len());
     for need in needs {
         let check = format!("{need:?}");

@@ -1,7 +1,7 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
-use super::system::System;
+use super::system::{System, World};
 use erp_core::Decimal;
 use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
@@ -74,6 +74,13 @@ pub struct StockPut {
     pub location: LocationId,
     /// The figure.
     pub quantity: Decimal,
+}
+
+impl World for ShopState {
+    fn settle(&mut self, _: Timestamp) {}
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 impl HasBook for ShopState {

@@ -16,6 +16,15 @@ use std::time::Duration;
 /// Something that happens at its time, whoever listens.
 type Deed<S> = Box<dyn FnOnce(&mut S, Timestamp) + Send>;
 
+/// A state in which work may wait for its time.
+pub(super) trait World: Send + 'static {
+    /// Does what is due at `now`.
+    fn settle(&mut self, now: Timestamp);
+
+    /// How much waits.
+    fn waiting(&self) -> usize;
+}
+
 /// A system: a cheap handle on its state.
 pub(super) struct System<S>(Arc<Inner<S>>);
 
@@ -57,7 +66,7 @@ impl<S> Clone for System<S> {
     }
 }
 
-impl<S: Send + 'static> System<S> {
+impl<S: World> System<S> {
     pub(super) fn new(id: SystemId, kind: &str, clock: Arc<dyn Clock>, horizon: Duration, state: S) -> Self {
         let fingerprint = format!("memory:{id}");
         let environment = Environment::Sandbox;
@@ -100,8 +109,8 @@ impl<S: Send + 'static> System<S> {
 
     /// How many effects are still to come.
     pub(super) fn due(&self) -> usize {
-        self.look(|_, _| ());
-        self.lock().due.len()
+        let waiting = self.look(|state, _| state.waiting());
+        self.lock().due.len() + waiting
     }
 
     /// Looks at the state or changes it behind everybody's back, after all that is due has happened.
@@ -110,8 +119,10 @@ impl<S: Send + 'static> System<S> {
         let mut guarded = self.lock();
         while let Some(entry) = guarded.due.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((at, _), deed) = entry.remove_entry();
+            guarded.state.settle(at);
             deed(&mut guarded.state, at);
         }
+        guarded.state.settle(now);
         act(&mut guarded.state, now)
     }
 
