@@ -6,7 +6,7 @@
 use crate::entry::{Admission, Cause, Desired, Entry, Lease, State};
 use crate::table::{Disposition, disposition};
 use erp_core::Decimal;
-use erp_core::error::{Effect, Error};
+use erp_core::error::{Effect, Error, ErrorKind};
 use erp_core::money::Money;
 use erp_core::outcome::{Handle, Receipt};
 use erp_core::time::Timestamp;
@@ -234,7 +234,15 @@ pub struct Surroundings<'a> {
 /// A new entry, as the source was first seen to want it.
 #[must_use]
 pub fn begin(mut entry: Entry, around: Surroundings<'_>) -> Step {
-    let story = format!("first seen, {}", plan(&mut entry, around));
+    let never = matches!(entry.desired.admission, Admission::Never(_));
+    if !entry.desired.alive && !never && around.policy.look_up {
+        // A ledger that was lost may have sent it in a former life, a moment ago even: only a look-up can tell whether there
+        // is anything to cancel.
+        entry.last_send = Some(around.now);
+        doubt(&mut entry, around, around.now);
+        return Step::told(entry, "first seen when it was cancelled already; to be looked up");
+    }
+    let story = format!("first seen, {}", plan(&mut entry, around, Memory::Ours));
     Step::told(entry, story)
 }
 
@@ -255,13 +263,22 @@ pub fn step(entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
     }
 }
 
+/// Whose word it is that the target holds nothing of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// The ledger's, which may have been lost or restored since.
+    Ours,
+    /// The target's own, a moment ago.
+    Theirs,
+}
+
 fn holds(entry: &Entry, fence: i64) -> bool {
     entry.lease.is_some_and(|lease| lease.fence == fence)
 }
 
 /// Decides where an entry belongs that nobody is working on. The heart of level-triggered work: what happened before does
 /// not matter, only what is wanted, what may be there and what is proven.
-fn plan(entry: &mut Entry, around: Surroundings<'_>) -> String {
+fn plan(entry: &mut Entry, around: Surroundings<'_>, memory: Memory) -> String {
     let now = around.now;
     entry.lease = None;
     if entry.proven == Some(entry.desired.digest) && entry.receipt.is_some() {
@@ -274,6 +291,10 @@ fn plan(entry: &mut Entry, around: Surroundings<'_>) -> String {
             let cause = cause.clone();
             rest(entry, State::Excluded, Some(cause));
             return text;
+        }
+        if !entry.desired.alive && memory == Memory::Ours && around.policy.look_up {
+            doubt(entry, around, now);
+            return "cancelled; to be looked up, in case it was sent in a former life of the ledger".to_owned();
         }
         if !entry.desired.alive {
             let cause = Cause::new("cancelled before sending", "cancelled before it was sent", "");
@@ -391,7 +412,7 @@ fn replan(entry: &mut Entry, around: Surroundings<'_>) -> String {
         doubt(entry, around, around.now);
         return "to be looked up".to_owned();
     }
-    plan(entry, around)
+    plan(entry, around, Memory::Ours)
 }
 
 fn woken(mut entry: Entry, around: Surroundings<'_>) -> Step {
@@ -412,7 +433,7 @@ fn woken(mut entry: Entry, around: Surroundings<'_>) -> Step {
             Step::told(entry, "held: deferred for too long")
         }
         State::Deferred => {
-            let story = plan(&mut entry, around);
+            let story = plan(&mut entry, around, Memory::Ours);
             if entry.state == State::Deferred { Step::quiet(entry) } else { Step::told(entry, story) }
         }
         State::Pending | State::Waiting | State::Accepted | State::InDoubt if overdue => {
@@ -526,7 +547,7 @@ fn proven(mut entry: Entry, proof: Proof, around: Surroundings<'_>, verb: &str) 
         hold(&mut entry, cause);
         return Step::told(entry, story);
     }
-    let next = plan(&mut entry, around);
+    let next = plan(&mut entry, around, Memory::Ours);
     Step::told(entry, format!("{verb} as {number}, {next}"))
 }
 
@@ -588,6 +609,13 @@ fn failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {
 
 fn accepted_failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {
     entry.lease = None;
+    if matches!(error.kind(), ErrorKind::Invalid { .. } | ErrorKind::Unsupported) && error.effect() == Effect::None {
+        entry.last_send = None;
+        entry.handle = None;
+        entry.sent = entry.proven;
+        hold(&mut entry, cause_of(error));
+        return Step::told(entry, format!("the queued work was refused: {error}"));
+    }
     if error.kind().heals_by_itself() {
         entry.wake_at = Some(around.now.plus(around.policy.back_off(entry.tries)));
         entry.tries += 1;
@@ -622,10 +650,10 @@ pub fn cause_of(error: &Error) -> Cause {
         [field, ..] => format!("{} {}", field.code, field.message),
     };
     let remedy = match error.kind() {
-        erp_core::error::ErrorKind::Invalid { .. } => {
+        ErrorKind::Invalid { .. } => {
             "mend the field in the source or the target, then retry"
         }
-        erp_core::error::ErrorKind::Unsupported => "choose another setting or connector; then retry",
+        ErrorKind::Unsupported => "choose another setting or connector; then retry",
         _ => "look at the story, then retry or write it off",
     };
     Cause::new(group, error.to_string(), remedy)
@@ -653,7 +681,7 @@ fn looked(mut entry: Entry, began: Timestamp, found: LookResult, around: Surroun
             let number = receipt.number.clone();
             clear_doubt(&mut entry);
             entry.receipt = Some(receipt);
-            let next = plan(&mut entry, around);
+            let next = plan(&mut entry, around, Memory::Ours);
             Step::told(entry, format!("found in the target as {number}, different, {next}"))
         }
         LookResult::Partial(_) if !certain => later(entry, "unfinished"),
@@ -680,7 +708,7 @@ fn looked(mut entry: Entry, began: Timestamp, found: LookResult, around: Surroun
         }
         LookResult::Absent => {
             clear_doubt(&mut entry);
-            let next = plan(&mut entry, around);
+            let next = plan(&mut entry, around, Memory::Theirs);
             Step::told(entry, format!("proven not there, {next}"))
         }
         LookResult::Unclear(cause) => {
@@ -691,7 +719,7 @@ fn looked(mut entry: Entry, began: Timestamp, found: LookResult, around: Surroun
         LookResult::Failed(error) => {
             entry.lease = None;
             let wait = around.policy.back_off(entry.tries).max(error.retry_after().unwrap_or_default());
-            if !matches!(error.kind(), erp_core::error::ErrorKind::Throttled) {
+            if !matches!(error.kind(), ErrorKind::Throttled) {
                 entry.tries += 1;
             }
             entry.wake_at = Some(now.plus(wait));
@@ -737,7 +765,7 @@ fn operator(mut entry: Entry, verb: &Verb, around: Surroundings<'_>) -> Step {
                 doubt(&mut entry, around, around.now);
                 "to be looked up".to_owned()
             } else {
-                plan(&mut entry, around)
+                plan(&mut entry, around, Memory::Ours)
             };
             Step::told(entry, format!("retried by a person, {text}"))
         }

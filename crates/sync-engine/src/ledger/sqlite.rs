@@ -115,8 +115,7 @@ impl SqliteLedger {
     /// # Errors
     /// If this ledger is not in memory.
     pub fn reopen(&self) -> Result<Self> {
-        let bytes = self.snapshot()?;
-        self.from_snapshot(&bytes)
+        self.with_rows(&self.snapshot()?, false)
     }
 
     /// The committed rows as bytes: a backup.
@@ -129,22 +128,30 @@ impl SqliteLedger {
                 let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(store.db.serialize("main").map_err(broken)?.to_vec())
             }
-            Door::Writer(_) => Err(Error::unsupported("a file is copied with the backup verb")),
+            Door::Writer(_) => Err(Error::unsupported("a file is backed up as a file")),
         }
     }
 
-    /// A ledger in memory out of a backup, with this one's hook.
+    /// A ledger in memory out of a backup, under a new process that knows it to be one.
     ///
     /// # Errors
     /// If this ledger is not in memory, or the bytes are no ledger.
-    pub fn from_snapshot(&self, bytes: &[u8]) -> Result<Self> {
+    pub fn restore(&self, backup: &[u8]) -> Result<Self> {
+        self.with_rows(backup, true)
+    }
+
+    fn with_rows(&self, rows: &[u8], restored: bool) -> Result<Self> {
         let Door::Inline(_, hook) = &self.0.door else {
             return Err(Error::unsupported("a file is opened by its path"));
         };
         let mut db = Connection::open_in_memory().map_err(broken)?;
-        db.deserialize_read_exact("main", bytes, bytes.len(), false).map_err(broken)?;
+        db.deserialize_read_exact("main", rows, rows.len(), false).map_err(broken)?;
         db.set_prepared_statement_cache_capacity(64);
-        let door = Door::Inline(Box::new(Mutex::new(Store::new(db))), Arc::clone(hook));
+        let store = Store::new(db);
+        if restored {
+            store.set_meta("restored", "yes")?;
+        }
+        let door = Door::Inline(Box::new(Mutex::new(store)), Arc::clone(hook));
         Ok(Self(Arc::new(Shared { door, run: Mutex::new(None), path: None })))
     }
 

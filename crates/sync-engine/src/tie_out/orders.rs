@@ -43,8 +43,13 @@ impl Tieable for Orders {
         }
         let mut held: BTreeMap<Key, Vec<StatementEntry>> = BTreeMap::new();
         let mut statement = self.sink.order_statement(cx, window);
+        let home = self.source.identity().system;
         while let Some(entry) = statement.next().await {
             let entry = entry?;
+            // Documents of other channels lie in the same target; they are somebody else's to tie out.
+            if entry.key.native_in(&home).is_none() {
+                continue;
+            }
             held.entry(entry.key.clone()).or_default().push(entry);
         }
         let select = Select { flow: Some(with.flow.clone()), ..Select::default() };
