@@ -9,16 +9,17 @@ use erp_core::error::{Error, Report};
 use erp_core::id::Key;
 use erp_core::model::{CustomerIdentity, InventoryPut};
 use erp_core::money::Quantity;
+use std::future::ready;
 
 pub(super) const RULES: &[Rule] = rules![
-    "connector::capabilities_agree_with_doors", |_| true, capabilities_agree_with_doors;
-    "connector::identity_is_stable_and_holds_no_secret", |_| true, identity_is_stable;
+    "connector::capabilities_agree_with_doors", |_| true, |b| ready(capabilities_agree_with_doors(b));
+    "connector::identity_is_stable_and_holds_no_secret", |_| true, |b| ready(identity_is_stable(b));
     "connector::probe_reports_and_never_writes", |_| true, probe_reports;
     "connector::probe_of_a_dead_system_is_bad_news", |_| true, probe_of_a_dead_system;
     "connector::errors_show_no_secret_and_no_person", |_| true, errors_show_nothing;
 ];
 
-async fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
+fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
     let (connector, stated) = (&bench.connector, bench.connector.capabilities());
     for (role, promised, open) in [
         ("order_source", stated.order_source.is_some(), connector.order_source().is_some()),
@@ -44,7 +45,7 @@ async fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
     Ok(())
 }
 
-async fn identity_is_stable(bench: &Bench) -> Verdict {
+fn identity_is_stable(bench: &Bench) -> Verdict {
     let identity = bench.connector.identity();
     ensure!(identity == bench.harness.connector().identity(), "two handles on one system differ");
     ensure!(!identity.fingerprint.is_empty(), "an empty fingerprint tells no installation from another");

@@ -84,7 +84,7 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// Runs beside the trial, for worlds whose clock must be moved while calls wait (see
     /// [`VirtualClock::pace`](crate::clock::VirtualClock::pace)). Never returns.
     async fn drive(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Secrets of the connector, which no error and no `Debug` may show. The samples' own markers are always looked for.
@@ -127,7 +127,8 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
         lacking("commit an order late")
     }
 
-    /// The longest lag that the source's feed promises to bear.
+    /// The longest lag that the connector's feeds bear: what they read again. Trials let this much pass often, so a world
+    /// on a real clock states a short one.
     fn commit_lag(&self) -> Duration {
         Duration::from_secs(30)
     }

@@ -74,8 +74,8 @@ fn did(done: bool) -> Verdict {
 }
 
 /// What the kit's faults of the wire mean to a connector without one.
-fn translate(fault: Fault) -> CallFault {
-    match fault {
+fn translate(fault: &Fault) -> CallFault {
+    match *fault {
         Fault::DropBeforeSend => CallFault::NeverSent,
         Fault::DropAfterCommit => CallFault::AnswerLost,
         Fault::LateOriginal(span) => CallFault::LateOriginal(span),
@@ -113,7 +113,7 @@ impl Harness for ReferenceHarness {
 
     fn inject(&self, spot: Spot, after: usize, times: usize, fault: Fault) -> bool {
         for op in ops(spot) {
-            self.faults.times(*op, after, times, translate(fault.clone()));
+            self.faults.times(*op, after, times, translate(&fault));
         }
         true
     }
@@ -131,13 +131,13 @@ impl Harness for ReferenceHarness {
     }
 
     async fn drive(&self) {
-        poll_fn(|cx| {
+        poll_fn::<(), _>(|cx| {
             if self.clock.advance_to_next() {
                 cx.waker().wake_by_ref();
             }
             Poll::Pending
         })
-        .await
+        .await;
     }
 
     fn submission(&self, order: Order) -> OrderSubmission {

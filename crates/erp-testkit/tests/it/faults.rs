@@ -112,7 +112,7 @@ fn a_dropped_caller_leaves_it_undone_done_or_still_to_come() {
         assert!((&mut call).now_or_never().is_none());
         stage.clock.advance(secs(3).min(drop_after));
         assert!((&mut call).now_or_never().is_none());
-        stage.clock.advance(drop_after - secs(3).min(drop_after));
+        stage.clock.advance(drop_after.saturating_sub(secs(3)));
         drop(call);
         assert_eq!(stage.held(&submission), at_once, "detached {detached}, dropped after {drop_after:?}");
         stage.clock.advance(secs(60));
@@ -245,12 +245,9 @@ fn under_seeded_faults_a_reader_with_marks_misses_nothing() {
             clock.advance(Duration::from_secs(20));
             let mut feed = world.shop.order_changes(&cx, OrderQuery::new(), mark.clone());
             loop {
-                let event = match feed.next().now_or_never() {
-                    Some(event) => event,
-                    None => {
-                        assert!(clock.advance_to_next());
-                        continue;
-                    }
+                let Some(event) = feed.next().now_or_never() else {
+                    assert!(clock.advance_to_next());
+                    continue;
                 };
                 match event {
                     Some(Ok(FeedEvent::Upsert(order))) => {

@@ -261,7 +261,7 @@ impl InventorySink for Mutant {
                 puts.iter_mut().for_each(|put| put.quantity.value += more);
             }
             "asks for nothing" => {
-                drop(self.stock_out().inventory_statement(cx, InventoryQuery::new()).next().await)
+                drop(self.stock_out().inventory_statement(cx, InventoryQuery::new()).next().await);
             }
             _ => {}
         }
