@@ -28,6 +28,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("inventory_sink", stated.inventory_sink.is_some(), connector.inventory_sink().is_some()),
         ("customer_store", stated.customer_store.is_some(), connector.customer_store().is_some()),
         ("price_source", stated.price_source.is_some(), connector.price_source().is_some()),
+        ("price_sink", stated.price_sink.is_some(), connector.price_sink().is_some()),
         ("fulfillment_source", stated.fulfillment_source.is_some(), connector.fulfillment_source().is_some()),
         ("fulfillment_sink", stated.fulfillment_sink.is_some(), connector.fulfillment_sink().is_some()),
     ] {
@@ -37,6 +38,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("order_sink", stated.order_sink),
         ("inventory_sink", stated.inventory_sink),
         ("customer_store", stated.customer_store),
+        ("price_sink", stated.price_sink),
         ("fulfillment_sink", stated.fulfillment_sink),
     ] {
         let usable = sink.is_none_or(|sink| sink.bulk_limit > 0 && sink.concurrency > 0);
@@ -86,6 +88,7 @@ fn needs(bench: &Bench) -> Vec<Need> {
         (stated.inventory_sink.is_some(), Need::WriteInventory),
         (stated.customer_store.is_some(), Need::ReadCustomers),
         (stated.price_source.is_some(), Need::ReadPrices),
+        (stated.price_sink.is_some(), Need::WritePrices),
         (stated.fulfillment_source.is_some(), Need::ReadFulfillments),
         (stated.fulfillment_sink.is_some(), Need::WriteFulfillments),
     ] {

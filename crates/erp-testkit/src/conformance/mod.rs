@@ -22,6 +22,7 @@ mod harness;
 mod inventory;
 mod order_sink;
 mod order_source;
+mod prices;
 
 pub use harness::{Failure, Harness, Spot, Verdict};
 
@@ -94,6 +95,7 @@ fn all_rules() -> impl Iterator<Item = &'static Rule> {
         order_sink::RULES,
         inventory::RULES,
         customers::RULES,
+        prices::RULES,
         fulfillments::RULES,
     ];
     roles.into_iter().flatten()

@@ -10,7 +10,7 @@ use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, NativeId, Sku};
 use erp_core::model::{
     Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
-    OrderSubmission,
+    OrderSubmission, Price,
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::LineLink;
@@ -94,6 +94,8 @@ const fn ops(spot: Spot) -> &'static [&'static str] {
         Spot::OrderStatement => &["orders.statement"],
         Spot::ReadInventory => &["inventory.list", "inventory.get"],
         Spot::PutInventory => &["inventory.put"],
+        Spot::ReadPrices => &["prices.list", "prices.statement"],
+        Spot::PutPrice => &["prices.put"],
         Spot::ReadCustomers => &["customers.page", "customers.match", "customers.get"],
         Spot::ReadFulfillments => &["fulfillments.page"],
         Spot::CreateFulfillment => &["fulfillments.create"],
@@ -192,6 +194,11 @@ impl Harness for ReferenceHarness {
             Some(InventoryLevel::new(sku, at, quantity, Basis::OnHand, self.clock.now()))
         };
         Ok(self.stocked().into_iter().filter_map(level).collect())
+    }
+
+    async fn set_price(&self, price: Price) -> Verdict {
+        self.erp_of().set_price(price);
+        Ok(())
     }
 
     async fn register(&self, customer: Customer) -> Verdict<Key> {

@@ -136,6 +136,12 @@ impl Connector for Mutant {
     fn inventory_sink(&self) -> Option<Arc<dyn InventorySink>> {
         self.inner.inventory_sink().map(|_| Arc::new(self.clone()) as Arc<dyn InventorySink>)
     }
+    fn price_source(&self) -> Option<Arc<dyn PriceSource>> {
+        self.inner.price_source().map(|_| Arc::new(self.clone()) as Arc<dyn PriceSource>)
+    }
+    fn price_sink(&self) -> Option<Arc<dyn PriceSink>> {
+        self.inner.price_sink().map(|_| Arc::new(self.clone()) as Arc<dyn PriceSink>)
+    }
     fn customer_store(&self) -> Option<Arc<dyn CustomerStore>> {
         let open = !self.has("shut door");
         self.inner.customer_store().filter(|_| open).map(|_| Arc::new(self.clone()) as Arc<dyn CustomerStore>)
@@ -276,6 +282,30 @@ impl InventorySink for Mutant {
             .inventory_statement(cx, query)
             .filter(move |level| ready(!(drops && zero(level))))
             .boxed()
+    }
+}
+
+#[async_trait]
+impl PriceSource for Mutant {
+    fn prices(&self, cx: &Context, query: PriceQuery) -> Items<Price> {
+        let source = self.inner.price_source().unwrap();
+        let again = self.has("lists twice").then(|| source.prices(cx, query.clone()));
+        self.items(source.prices(cx, query).chain(stream::iter(again).flatten()).boxed())
+    }
+}
+
+#[async_trait]
+impl PriceSink for Mutant {
+    async fn put_prices(&self, cx: &Context, prices: &[Price]) -> Vec<Outcome> {
+        let mut prices = prices.to_vec();
+        if self.has("adds one") {
+            prices.iter_mut().for_each(|price| price.price.amount += Decimal::ONE);
+        }
+        self.outcomes(self.inner.price_sink().unwrap().put_prices(cx, &prices).await)
+    }
+
+    fn price_statement(&self, cx: &Context, query: PriceQuery) -> Items<Price> {
+        self.inner.price_sink().unwrap().price_statement(cx, query)
     }
 }
 

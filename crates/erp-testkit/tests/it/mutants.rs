@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
-use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order};
+use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order, Price};
 use erp_testkit::conformance::{self, Harness, Spot, Verdict};
 use erp_testkit::fault::Fault;
 use erp_testkit::reference::ReferenceHarness;
@@ -73,6 +73,9 @@ impl Harness for Sabotaged {
     }
     async fn stock(&self) -> Verdict<Vec<InventoryLevel>> {
         self.inner.stock().await
+    }
+    async fn set_price(&self, price: Price) -> Verdict {
+        self.inner.set_price(price).await
     }
     async fn register(&self, customer: Customer) -> Verdict<Key> {
         self.inner.register(customer).await
@@ -144,6 +147,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_source::break_then_resume_is_complete",
             "inventory_source::a_broken_scan_says_so",
             "order_sink::broken_statement_says_so",
+            "price_source::a_broken_scan_says_so",
         ],
     ),
     (
@@ -161,7 +165,11 @@ const BUGS: &[(&str, &[&str])] = &[
     ("no links", &["order_source::edit_links_both_orders"]),
     (
         "lists twice",
-        &["order_source::point_read_equals_the_list", "inventory_source::each_place_once_and_as_it_is"],
+        &[
+            "order_source::point_read_equals_the_list",
+            "inventory_source::each_place_once_and_as_it_is",
+            "price_source::each_price_once_and_as_it_is",
+        ],
     ),
     (
         "error is absence",
@@ -199,6 +207,7 @@ const BUGS: &[(&str, &[&str])] = &[
         "claims none",
         &[
             "inventory_sink::lost_answer_is_unknown",
+            "price_sink::lost_answer_is_unknown",
             "fulfillment_sink::lost_answer_is_unknown_and_find_tells",
         ],
     ),
@@ -218,12 +227,16 @@ const BUGS: &[(&str, &[&str])] = &[
     ("any window", &["order_sink::dates_by_the_order_not_by_today"]),
     ("revises nothing", &["order_sink::cancel_twice_is_harmless", "order_sink::amend_makes_equal"]),
     ("reads one", &["inventory_source::point_read_equals_scan"]),
-    ("adds one", &["inventory_sink::put_then_statement_equal"]),
+    ("adds one", &["inventory_sink::put_then_statement_equal", "price_sink::put_then_statement_equal"]),
     ("adds up", &["inventory_sink::absolute_put_twice_is_harmless"]),
     ("drops zero", &["inventory_sink::zero_is_a_figure"]),
     (
         "all or nothing",
-        &["order_sink::one_outcome_per_item_in_order", "inventory_sink::unknown_product_is_refused_alone"],
+        &[
+            "order_sink::one_outcome_per_item_in_order",
+            "inventory_sink::unknown_product_is_refused_alone",
+            "price_sink::unknown_product_is_refused_alone",
+        ],
     ),
     ("reads no name", &["customers::create_then_read_is_equal"]),
     ("a key each", &["customers::create_twice_makes_one", "fulfillment_sink::ship_twice_ships_once"]),
