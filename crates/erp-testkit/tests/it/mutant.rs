@@ -5,19 +5,20 @@ use erp_core::model::*;
 use erp_core::prelude::*;
 use erp_testkit::model::EMAIL_MARKER;
 use futures_util::{FutureExt as _, StreamExt as _, future::ready, stream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Mutant {
     inner: Arc<dyn Connector>,
     bug: &'static str,
     count: Arc<AtomicU32>,
+    first: Arc<Mutex<Option<Receipt>>>,
 }
 
 impl Mutant {
     pub(crate) fn new(inner: Arc<dyn Connector>, bug: &'static str) -> Self {
-        Self { inner, bug, count: Arc::default() }
+        Self { inner, bug, count: Arc::default(), first: Arc::default() }
     }
 
     fn has(&self, bug: &str) -> bool {
@@ -187,7 +188,14 @@ impl OrderSink for Mutant {
         if self.has("asks for nothing") {
             let _ = self.order_out().find_order(cx, &"x".into()).await;
         }
-        self.outcomes(self.order_out().submit_orders(cx, orders).await)
+        let outcomes = self.outcomes(self.order_out().submit_orders(cx, orders).await);
+        if self.has("mixes up")
+            && let [Outcome::Applied(receipt)] = outcomes.as_slice()
+        {
+            let first = self.first.lock().unwrap().get_or_insert_with(|| receipt.clone()).clone();
+            return vec![Outcome::Applied(first)];
+        }
+        outcomes
     }
 
     async fn find_order(&self, cx: &Context, key: &Key) -> Result<Found> {
