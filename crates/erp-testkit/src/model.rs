@@ -1,11 +1,12 @@
-//! Sample records from a seed: orders whose money adds up in two currencies, stock levels, customers.
+//! Sample records from a seed: orders whose money adds up in two currencies, stock levels, customers. A property test
+//! draws a seed and makes a [`Sample::wild_order`] of it.
 
 use crate::rng::Rng;
 use erp_core::Decimal;
 use erp_core::id::{Key, Sku};
 use erp_core::model::{
-    Address, Basis, Buyer, Channel, Charge, Customer, CustomerKind, InventoryLevel, Order, OrderLine,
-    Payment, PaymentClass, PaymentProgress, Standing, Tender, Totals,
+    Address, Basis, Buyer, Channel, Charge, Company, Customer, CustomerKind, InventoryLevel, Order,
+    OrderLine, Payment, PaymentClass, PaymentProgress, Standing, Tender, Totals,
 };
 use erp_core::money::{Currency, Dual, Quantity};
 use erp_core::time::{Timestamp, Zone};
@@ -45,7 +46,7 @@ impl Sample {
         self.made += 1;
         let first = usize::try_from(self.rng.below(SKUS.len() as u64)).unwrap_or(0);
         let lines: Vec<_> =
-            (0..lines).map(|index| self.line(index + 1, SKUS[(first + index) % SKUS.len()])).collect();
+            (0..lines).map(|index| self.line(index + 1, SKUS[(first + index) % SKUS.len()], CENTS)).collect();
         let placed_at = Timestamp::from_secs(1_767_225_600 + i64::try_from(self.made).unwrap_or(0) * 60);
         let channel = Channel::new("base", "default", Zone::UTC);
         let mut order = Order::new(
@@ -59,7 +60,7 @@ impl Sample {
         order.buyer = Buyer::Guest { email: self.email() };
         order.billing = self.address();
         order.shipping = Some(self.address());
-        order.delivery = Some(self.delivery());
+        order.delivery = Some(self.charge("flatrate_flatrate", CENTS));
         order.payment = self.payment();
         let order = order.with_lines(lines);
         let totals = totals_of(&order);
@@ -73,23 +74,66 @@ impl Sample {
         order
     }
 
-    /// The next line: a price in cents in both currencies, one to nine pieces, perhaps a discount, perhaps tax.
-    fn line(&mut self, number: usize, sku: &str) -> OrderLine {
+    /// The next order out of all that an order can be, for property tests: currencies with 0, 2 or 3 digits, one to sixty
+    /// lines of repeated products, cancelled parts, fees, companies, every standing and payment, names beyond ASCII. Its
+    /// money adds up exactly.
+    pub fn wild_order(&mut self) -> Order {
+        let (yen, dinar) = (currency("JPY"), currency("KWD"));
+        let pairs = [
+            (Currency::EUR, Currency::USD),
+            (yen, Currency::EUR),
+            (dinar, yen),
+            (Currency::USD, Currency::USD),
+        ];
+        let (currency, base) = self.rng.pick(&pairs).copied().unwrap_or((Currency::EUR, Currency::USD));
+        let digits = (currency.minor_digits(), base.minor_digits());
+        let mut order = self.order_of(1);
+        (order.currency, order.base_currency) = (currency, base);
+        let count = usize::try_from(self.rng.between(1, 60)).unwrap_or(1);
+        order.lines = (1..=count).map(|number| self.wild_line(number, digits)).collect();
+        order.delivery = self.rng.chance(3, 4).then(|| self.charge("flatrate_flatrate", digits));
+        order.fees = (0..self.rng.below(3)).map(|fee| self.charge(&format!("fee-{fee}"), digits)).collect();
+        order.standing = self.rng.pick(&STANDINGS).copied().unwrap_or(Standing::Open);
+        order.payment = self.payment();
+        order.purchase_order = self.rng.chance(1, 3).then(|| "PO \u{2116} 7/ü".to_owned());
+        order.billing.company = self.rng.chance(1, 4).then(|| "Grüße & Söhne \u{5c3a}\u{5bf8}".to_owned());
+        if self.rng.chance(1, 2) {
+            let (key, email) = (Key::from(format!("shop:c{}", self.rng.below(50))), self.email());
+            order.buyer = Buyer::Registered { key, email, external_id: None };
+        }
+        if self.rng.chance(1, 4) {
+            order.company = Some(Company::new(Key::from("shop:b7"), "Söhne"));
+        }
+        let totals = totals_of(&order);
+        order.with_totals(totals)
+    }
+
+    fn wild_line(&mut self, number: usize, digits: (u32, u32)) -> OrderLine {
+        let sku = self.rng.pick(&SKUS).copied().unwrap_or(SKUS[0]);
+        let mut line = self.line(number, sku, digits);
+        if self.rng.chance(1, 5) {
+            let ordered = u64::try_from(line.quantity.value.trunc().mantissa()).unwrap_or(1);
+            line.cancelled = Decimal::from(self.rng.between(0, ordered));
+        }
+        line
+    }
+
+    fn charge(&mut self, code: &str, digits: (u32, u32)) -> Charge {
+        let net = self.rng.between(0, 2_000);
+        let net = both(net, digits);
+        Charge::new(code, net, share(net, Decimal::from(19), digits))
+    }
+
+    /// The next line: a price in coins of both currencies, one to nine pieces, perhaps a discount, perhaps tax.
+    fn line(&mut self, number: usize, sku: &str, digits: (u32, u32)) -> OrderLine {
         let quantity = Quantity::new(self.rng.between(1, 9));
-        let price = i64::try_from(self.rng.between(100, 50_000)).unwrap_or(100);
-        let unit = Dual::new(Decimal::new(price, 2), Decimal::new(price * 11 / 10, 2));
+        let unit = both(self.rng.between(100, 50_000), digits);
         let line = OrderLine::new(number.to_string(), sku, quantity, unit);
         let percent = Decimal::from(if self.rng.chance(1, 3) { self.rng.between(1, 30) } else { 0 });
         let tax = Decimal::from(if self.rng.chance(4, 5) { 19 } else { 0 });
-        let discount = share(line.gross, percent);
-        let taxed = share(line.gross - discount, tax);
+        let discount = share(line.gross, percent, digits);
+        let taxed = share(line.gross - discount, tax, digits);
         line.with_money(discount, taxed)
-    }
-
-    fn delivery(&mut self) -> Charge {
-        let net = i64::try_from(self.rng.between(0, 2_000)).unwrap_or(0);
-        let net = Dual::new(Decimal::new(net, 2), Decimal::new(net * 11 / 10, 2));
-        Charge::new("flatrate_flatrate", net, share(net, Decimal::from(19)))
     }
 
     fn payment(&mut self) -> Payment {
@@ -135,10 +179,33 @@ impl Sample {
     }
 }
 
-/// So many per cent of both sides, each rounded to its cent.
-fn share(of: Dual, percent: Decimal) -> Dual {
-    let part = |value: Decimal| (value * percent / Decimal::ONE_HUNDRED).round_dp(2);
-    Dual::new(part(of.order), part(of.base))
+/// A euro's and a dollar's digits after the point.
+const CENTS: (u32, u32) = (2, 2);
+
+const STANDINGS: [Standing; 7] = [
+    Standing::Open,
+    Standing::PendingPayment,
+    Standing::InReview,
+    Standing::OnHold,
+    Standing::Complete,
+    Standing::Closed,
+    Standing::Cancelled,
+];
+
+fn currency(code: &str) -> Currency {
+    Currency::new(code).unwrap_or(Currency::EUR)
+}
+
+/// So many coins, and a tenth more of the base currency's coins.
+fn both(coins: u64, digits: (u32, u32)) -> Dual {
+    let coins = i64::try_from(coins).unwrap_or(0);
+    Dual::new(Decimal::new(coins, digits.0), Decimal::new(coins * 11 / 10, digits.1))
+}
+
+/// So many per cent of both sides, each rounded to its coin.
+fn share(of: Dual, percent: Decimal, digits: (u32, u32)) -> Dual {
+    let part = |value: Decimal, digits| (value * percent / Decimal::ONE_HUNDRED).round_dp(digits);
+    Dual::new(part(of.order, digits.0), part(of.base, digits.1))
 }
 
 /// The totals that an order's parts make.
@@ -167,6 +234,12 @@ mod tests {
             assert_ne!(order.totals.total.order, order.totals.total.base);
             order.totals.total.base += Decimal::new(1, 2);
             assert!(order.check(|_| Allowance::NONE).is_err(), "a cent is found");
+        }
+        for seed in 0..300 {
+            let order = Sample::new(seed).wild_order();
+            order.check(|_| Allowance::NONE).unwrap();
+            let text = serde_json::to_string(&order).unwrap();
+            assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order, "seed {seed}");
         }
         assert_eq!(Sample::new(5).order(), Sample::new(5).order());
         assert_ne!(Sample::new(5).order(), Sample::new(6).order());

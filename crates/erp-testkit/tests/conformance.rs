@@ -25,19 +25,19 @@ fn queued() -> ReferenceHarness {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let variants: [(&str, Make); 4] = [
-        ("shop", ReferenceHarness::shop),
-        ("erp", ReferenceHarness::erp),
-        ("erp_unique", unique),
-        ("erp_queued", queued),
+        ("shop::", ReferenceHarness::shop),
+        ("erp::", ReferenceHarness::erp),
+        ("erp_unique::", unique),
+        ("erp_queued::", queued),
     ];
     let mut all: Vec<Trial> = Vec::new();
     for (name, make) in variants {
-        let trials = conformance::trials(move || async move {
+        let trials = conformance::trials(name, move || async move {
             let harness: Arc<dyn Harness> = Arc::new(make());
             harness
         });
         match trials {
-            Ok(trials) => all.extend(trials.into_iter().map(|trial| trial.with_kind(name))),
+            Ok(trials) => all.extend(trials),
             Err(_) => return ExitCode::FAILURE,
         }
     }

@@ -9,16 +9,17 @@ use erp_core::error::{Error, Report};
 use erp_core::id::Key;
 use erp_core::model::{CustomerIdentity, InventoryPut};
 use erp_core::money::Quantity;
+use std::future::ready;
 
 pub(super) const RULES: &[Rule] = rules![
-    "connector::capabilities_agree_with_doors", |_| true, capabilities_agree_with_doors;
-    "connector::identity_is_stable_and_holds_no_secret", |_| true, identity_is_stable;
+    "connector::capabilities_agree_with_doors", |_| true, |b| ready(capabilities_agree_with_doors(b));
+    "connector::identity_is_stable_and_holds_no_secret", |_| true, |b| ready(identity_is_stable(b));
     "connector::probe_reports_and_never_writes", |_| true, probe_reports;
     "connector::probe_of_a_dead_system_is_bad_news", |_| true, probe_of_a_dead_system;
     "connector::errors_show_no_secret_and_no_person", |_| true, errors_show_nothing;
 ];
 
-async fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
+fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
     let (connector, stated) = (&bench.connector, bench.connector.capabilities());
     for (role, promised, open) in [
         ("order_source", stated.order_source.is_some(), connector.order_source().is_some()),
@@ -27,6 +28,7 @@ async fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("inventory_sink", stated.inventory_sink.is_some(), connector.inventory_sink().is_some()),
         ("customer_store", stated.customer_store.is_some(), connector.customer_store().is_some()),
         ("price_source", stated.price_source.is_some(), connector.price_source().is_some()),
+        ("price_sink", stated.price_sink.is_some(), connector.price_sink().is_some()),
         ("fulfillment_source", stated.fulfillment_source.is_some(), connector.fulfillment_source().is_some()),
         ("fulfillment_sink", stated.fulfillment_sink.is_some(), connector.fulfillment_sink().is_some()),
     ] {
@@ -36,6 +38,7 @@ async fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("order_sink", stated.order_sink),
         ("inventory_sink", stated.inventory_sink),
         ("customer_store", stated.customer_store),
+        ("price_sink", stated.price_sink),
         ("fulfillment_sink", stated.fulfillment_sink),
     ] {
         let usable = sink.is_none_or(|sink| sink.bulk_limit > 0 && sink.concurrency > 0);
@@ -44,7 +47,7 @@ async fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
     Ok(())
 }
 
-async fn identity_is_stable(bench: &Bench) -> Verdict {
+fn identity_is_stable(bench: &Bench) -> Verdict {
     let identity = bench.connector.identity();
     ensure!(identity == bench.harness.connector().identity(), "two handles on one system differ");
     ensure!(!identity.fingerprint.is_empty(), "an empty fingerprint tells no installation from another");
@@ -85,6 +88,7 @@ fn needs(bench: &Bench) -> Vec<Need> {
         (stated.inventory_sink.is_some(), Need::WriteInventory),
         (stated.customer_store.is_some(), Need::ReadCustomers),
         (stated.price_source.is_some(), Need::ReadPrices),
+        (stated.price_sink.is_some(), Need::WritePrices),
         (stated.fulfillment_source.is_some(), Need::ReadFulfillments),
         (stated.fulfillment_sink.is_some(), Need::WriteFulfillments),
     ] {

@@ -67,7 +67,7 @@ async fn patch_keeps_the_rest(bench: &Bench) -> Verdict {
     let wanted = bench.harness.sample_customer(1);
     let receipt = store.upsert_customer(&bench.cx, &CustomerPatch::new(wanted.clone(), None), None).await?;
     let mut patch = wanted.clone();
-    patch.first_name = "Grace".to_owned();
+    "Grace".clone_into(&mut patch.first_name);
     patch.last_name = String::new();
     patch.addresses = Vec::new();
     let patch = CustomerPatch::new(patch, Some(receipt.native_id.clone()));
@@ -91,10 +91,10 @@ async fn stale_is_conflict(bench: &Bench) -> Verdict {
     };
     bench.harness.pass(Duration::from_secs(2)).await;
     let id = Some(first.native_id.clone());
-    wanted.first_name = "Grace".to_owned();
+    "Grace".clone_into(&mut wanted.first_name);
     store.upsert_customer(&bench.cx, &CustomerPatch::new(wanted.clone(), id.clone()), Some(&stale)).await?;
     bench.harness.pass(Duration::from_secs(2)).await;
-    wanted.first_name = "Joan".to_owned();
+    "Joan".clone_into(&mut wanted.first_name);
     for tag in [stale, EntityTag::from("no such revision")] {
         let patch = CustomerPatch::new(wanted.clone(), id.clone());
         let refused = store.upsert_customer(&bench.cx, &patch, Some(&tag)).await.err();

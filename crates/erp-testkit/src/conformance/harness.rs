@@ -3,7 +3,10 @@ use crate::model::Sample;
 use async_trait::async_trait;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
-use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, RouteTarget};
+use erp_core::model::{
+    Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, Price, RouteTarget,
+};
+use erp_core::money::{Currency, Money};
 use erp_core::{Decimal, error::Error};
 use std::fmt;
 use std::sync::Arc;
@@ -45,6 +48,10 @@ pub enum Spot {
     ReadInventory,
     /// The write of a stock figure.
     PutInventory,
+    /// A page of prices.
+    ReadPrices,
+    /// The write of a price.
+    PutPrice,
     /// A page or match of customers.
     ReadCustomers,
     /// A page of fulfilments.
@@ -84,7 +91,7 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// Runs beside the trial, for worlds whose clock must be moved while calls wait (see
     /// [`VirtualClock::pace`](crate::clock::VirtualClock::pace)). Never returns.
     async fn drive(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Secrets of the connector, which no error and no `Debug` may show. The samples' own markers are always looked for.
@@ -127,7 +134,8 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
         lacking("commit an order late")
     }
 
-    /// The longest lag that the source's feed promises to bear.
+    /// The longest lag that the connector's feeds bear: what they read again. Trials let this much pass often, so a world
+    /// on a real clock states a short one.
     fn commit_lag(&self) -> Duration {
         Duration::from_secs(30)
     }
@@ -170,6 +178,23 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// The stock figures as the world has them, behind the connector's back.
     async fn stock(&self) -> Verdict<Vec<InventoryLevel>> {
         lacking("read stock")
+    }
+
+    /// Prices that the sink can take and the source may have: one base price and one from ten pieces on, of each of
+    /// two products.
+    fn sample_prices(&self) -> Vec<Price> {
+        let skus = self.stocked().into_iter().map(|(sku, _)| sku).take(2);
+        let of = |sku: Sku| {
+            let money = |cents| Money::new(Decimal::new(cents, 2), Currency::EUR);
+            let tier = Price::new(sku.clone(), money(1_790));
+            [Price::new(sku, money(1_999)), tier.with_quantities(Decimal::TEN, Decimal::ONE)]
+        };
+        skus.flat_map(of).collect()
+    }
+
+    /// Sets a price in a price source.
+    async fn set_price(&self, _price: Price) -> Verdict {
+        lacking("set a price")
     }
 
     /// A customer that the store can take; `number` tells them apart.

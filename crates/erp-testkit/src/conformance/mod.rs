@@ -22,6 +22,7 @@ mod harness;
 mod inventory;
 mod order_sink;
 mod order_source;
+mod prices;
 
 pub use harness::{Failure, Harness, Spot, Verdict};
 
@@ -94,6 +95,7 @@ fn all_rules() -> impl Iterator<Item = &'static Rule> {
         order_sink::RULES,
         inventory::RULES,
         customers::RULES,
+        prices::RULES,
         fulfillments::RULES,
     ];
     roles.into_iter().flatten()
@@ -139,11 +141,12 @@ where
     failed
 }
 
-/// The trials for libtest-mimic, each on a current-thread runtime of its own.
+/// The trials for libtest-mimic, each on a current-thread runtime of its own. Their names begin with `prefix`, so that
+/// several variants of a connector can share one binary.
 ///
 /// # Errors
 /// What the machine says if a runtime cannot be built.
-pub fn trials<F, Fut>(make: F) -> std::io::Result<Vec<Trial>>
+pub fn trials<F, Fut>(prefix: &str, make: F) -> std::io::Result<Vec<Trial>>
 where
     F: Fn() -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Arc<dyn Harness>> + 'static,
@@ -155,7 +158,7 @@ where
     let trial = |name: &'static str| {
         let make = make.clone();
         let ignored = waived.iter().any(|(waived, _)| *waived == name);
-        Trial::test(name, move || {
+        Trial::test(format!("{prefix}{name}"), move || {
             let runtime = runtime().map_err(|error| Failed::from(error.to_string()))?;
             let verdict = runtime.block_on(async { check(name, make().await).await });
             verdict.map_err(|failure| Failed::from(failure.0))
@@ -172,7 +175,7 @@ where
     Fut: Future<Output = Arc<dyn Harness>> + 'static,
 {
     let arguments = Arguments::from_args();
-    match trials(make) {
+    match trials("", make) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
         Err(_) => ExitCode::FAILURE,
     }

@@ -16,6 +16,7 @@ use erp_core::outcome::{Found, Outcome, Receipt};
 use erp_core::roles::OrderSink;
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
+use futures_util::future::{join_all, select};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(super) const RULES: &[Rule] = rules![
     "order_sink::lost_answer_is_unknown_and_find_tells", sinks, lost_answer;
     "order_sink::late_original_is_unknown_and_found_later", sinks, late_original;
     "order_sink::request_that_never_left_has_no_effect", sinks, never_left;
+    "order_sink::dropped_call_leaves_no_double", sinks, dropped_call;
+    "order_sink::calls_at_once_do_not_mix", sinks, calls_at_once;
     "order_sink::unknown_key_is_absent", sinks, unknown_key;
     "order_sink::a_failed_look_up_is_never_absent", sinks, failed_look_up;
     "order_sink::a_failed_look_up_creates_nothing", sinks, failed_look_up_creates_nothing;
@@ -283,6 +286,41 @@ async fn never_left(bench: &Bench) -> Verdict {
     ensure!(desk.find(key).await? == Found::Absent, "it is there");
     desk.applied(&submission).await?;
     desk.count(key, 1).await
+}
+
+/// The caller goes away in the middle, as a worker does that is killed; after the horizon the next one finds the truth.
+async fn dropped_call(bench: &Bench) -> Verdict {
+    let mut desk = Desk::new(bench)?;
+    let submission = desk.order();
+    bench.inject(Spot::CreateOrder, 0, 1, Fault::Slow(Duration::from_secs(5)))?;
+    let call = desk.sink.submit_orders(&bench.cx, std::slice::from_ref(&submission));
+    drop(select(call, bench.harness.pass(Duration::from_secs(1))).await);
+    bench.harness.clear_faults();
+    bench.harness.pass(desk.horizon()).await;
+    let receipt = desk.applied(&submission).await?;
+    equal(&receipt, &submission)?;
+    desk.count(&submission.order.key, 1).await
+}
+
+async fn calls_at_once(bench: &Bench) -> Verdict {
+    let mut desk = Desk::new(bench)?;
+    let stated = bench.connector.capabilities().order_sink;
+    let width = stated.map_or(1, |sink| sink.concurrency).clamp(2, 8);
+    let submissions: Vec<_> = (0..width).map(|_| desk.order()).collect();
+    let receipts = join_all(submissions.iter().map(|submission| desk.applied(submission))).await;
+    for (submission, receipt) in submissions.iter().zip(receipts) {
+        let (key, receipt) = (&submission.order.key, receipt?);
+        equal(&receipt, submission)?;
+        let found = desk.whole(key).await?;
+        ensure!(
+            found.native_id == receipt.native_id,
+            "{key} was told {} and is {}",
+            receipt.native_id,
+            found.native_id
+        );
+        desk.count(key, 1).await?;
+    }
+    Ok(())
 }
 
 async fn unknown_key(bench: &Bench) -> Verdict {

@@ -9,7 +9,7 @@ use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
     Basis, Components, Customer, Fulfillment, FulfillmentLine, HeldLine, HeldState, Holding, Order,
-    OrderSubmission, RouteTarget, Tracking,
+    OrderSubmission, Price, RouteTarget, Tracking,
 };
 use erp_core::money::Side;
 use erp_core::outcome::{LineLink, Receipt};
@@ -37,6 +37,7 @@ pub(super) struct ErpState {
     pub(super) creates: BTreeMap<Key, usize>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) book: Book,
+    pub(super) prices: Vec<Price>,
     pub(super) page: usize,
     pub(super) rules: Rules,
 }
@@ -314,6 +315,7 @@ impl ReferenceErp {
             creates: BTreeMap::new(),
             jobs: BTreeMap::new(),
             book: Book::default(),
+            prices: Vec::new(),
             page: 50,
             rules,
         };
@@ -399,6 +401,11 @@ impl ReferenceErp {
     /// Forgets a product.
     pub fn forget_sku(&self, sku: &Sku) {
         self.system.look(|erp, _| erp.stock.retain(|(known, _), _| known != sku));
+    }
+
+    /// Sets a price, in place of the one for the same product, buyer, quantity and day.
+    pub fn set_price(&self, price: Price) {
+        self.system.look(|erp, _| super::prices::set(&mut erp.prices, price));
     }
 
     /// The products that it knows.

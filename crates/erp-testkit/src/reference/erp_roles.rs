@@ -29,6 +29,7 @@ impl Connector for ReferenceErp {
         capabilities.order_sink = Some(orders);
         capabilities.inventory_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         capabilities.fulfillment_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
+        capabilities.price_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         capabilities.customer_store =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, horizon).with_revise());
         capabilities
@@ -45,6 +46,9 @@ impl Connector for ReferenceErp {
         Some(Arc::new(self.clone()))
     }
     fn fulfillment_source(&self) -> Option<Arc<dyn FulfillmentSource>> {
+        Some(Arc::new(self.clone()))
+    }
+    fn price_source(&self) -> Option<Arc<dyn PriceSource>> {
         Some(Arc::new(self.clone()))
     }
     fn customer_store(&self) -> Option<Arc<dyn CustomerStore>> {

@@ -10,7 +10,7 @@ use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, NativeId, Sku};
 use erp_core::model::{
     Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
-    OrderSubmission,
+    OrderSubmission, Price,
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::LineLink;
@@ -74,8 +74,8 @@ fn did(done: bool) -> Verdict {
 }
 
 /// What the kit's faults of the wire mean to a connector without one.
-fn translate(fault: Fault) -> CallFault {
-    match fault {
+fn translate(fault: &Fault) -> CallFault {
+    match *fault {
         Fault::DropBeforeSend => CallFault::NeverSent,
         Fault::DropAfterCommit => CallFault::AnswerLost,
         Fault::LateOriginal(span) => CallFault::LateOriginal(span),
@@ -94,6 +94,8 @@ const fn ops(spot: Spot) -> &'static [&'static str] {
         Spot::OrderStatement => &["orders.statement"],
         Spot::ReadInventory => &["inventory.list", "inventory.get"],
         Spot::PutInventory => &["inventory.put"],
+        Spot::ReadPrices => &["prices.list", "prices.statement"],
+        Spot::PutPrice => &["prices.put"],
         Spot::ReadCustomers => &["customers.page", "customers.match", "customers.get"],
         Spot::ReadFulfillments => &["fulfillments.page"],
         Spot::CreateFulfillment => &["fulfillments.create"],
@@ -113,7 +115,7 @@ impl Harness for ReferenceHarness {
 
     fn inject(&self, spot: Spot, after: usize, times: usize, fault: Fault) -> bool {
         for op in ops(spot) {
-            self.faults.times(*op, after, times, translate(fault.clone()));
+            self.faults.times(*op, after, times, translate(&fault));
         }
         true
     }
@@ -131,13 +133,13 @@ impl Harness for ReferenceHarness {
     }
 
     async fn drive(&self) {
-        poll_fn(|cx| {
+        poll_fn::<(), _>(|cx| {
             if self.clock.advance_to_next() {
                 cx.waker().wake_by_ref();
             }
             Poll::Pending
         })
-        .await
+        .await;
     }
 
     fn submission(&self, order: Order) -> OrderSubmission {
@@ -192,6 +194,11 @@ impl Harness for ReferenceHarness {
             Some(InventoryLevel::new(sku, at, quantity, Basis::OnHand, self.clock.now()))
         };
         Ok(self.stocked().into_iter().filter_map(level).collect())
+    }
+
+    async fn set_price(&self, price: Price) -> Verdict {
+        self.erp_of().set_price(price);
+        Ok(())
     }
 
     async fn register(&self, customer: Customer) -> Verdict<Key> {

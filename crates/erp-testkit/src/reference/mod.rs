@@ -32,6 +32,7 @@ mod erp_roles;
 mod faults;
 mod feed;
 mod harness;
+mod prices;
 mod shop;
 mod shop_roles;
 mod system;

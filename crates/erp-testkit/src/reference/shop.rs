@@ -6,7 +6,7 @@ use erp_core::Decimal;
 use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
-    Customer, Fulfillment, Order, OrderLine, OrderLink, OrderQuery, PaymentProgress, Standing,
+    Customer, Fulfillment, Order, OrderLine, OrderLink, OrderQuery, PaymentProgress, Price, Standing,
 };
 use erp_core::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,7 @@ pub(super) struct ShopState {
     pub(super) puts: Vec<StockPut>,
     pub(super) write_backs: Vec<OrderLink>,
     pub(super) book: Book,
+    pub(super) prices: Vec<Price>,
     pub(super) page: usize,
     pub(super) oldest_mark: Option<Timestamp>,
     pub(super) whole_second_versions: bool,
@@ -339,6 +340,11 @@ impl ReferenceShop {
             shop.stock.iter().filter(|((known, _), _)| known == sku).map(|(_, quantity)| *quantity).sum()
         });
         there - self.reserved(sku)
+    }
+
+    /// The prices that it holds.
+    pub fn prices_now(&self) -> Vec<Price> {
+        self.system.look(|shop, _| shop.prices.clone())
     }
 
     /// The products that the shop knows.

@@ -26,6 +26,8 @@ impl Connector for ReferenceShop {
         capabilities.inventory_sink =
             Some(SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(100, 4));
         capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
+        capabilities.price_sink =
+            Some(SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(100, 4));
         capabilities.customer_store =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, horizon).with_revise());
         capabilities
@@ -42,6 +44,9 @@ impl Connector for ReferenceShop {
         Some(std::sync::Arc::new(self.clone()))
     }
     fn fulfillment_sink(&self) -> Option<std::sync::Arc<dyn FulfillmentSink>> {
+        Some(std::sync::Arc::new(self.clone()))
+    }
+    fn price_sink(&self) -> Option<std::sync::Arc<dyn PriceSink>> {
         Some(std::sync::Arc::new(self.clone()))
     }
     fn customer_store(&self) -> Option<std::sync::Arc<dyn CustomerStore>> {
