@@ -3,7 +3,7 @@
 use crate::engine::Stop;
 use crate::flow::{Answer, Env, Flow};
 use crate::gate::{Change, Gates, Pass};
-use crate::ledger::{Report, Resolution, Turn};
+use crate::ledger::{Report, Resolution, Taken, Turn};
 use crate::narrate::{Narrate, Note};
 use crate::step::{Action, LookResult, Signal, WriteResult};
 use erp_core::context::Context;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// How soon it is looked again after nothing could be taken.
+const BREATH: Duration = Duration::from_secs(1);
 /// The longest that an idle dispatcher sleeps: operators' verbs from other processes are noticed by then.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
@@ -84,18 +86,15 @@ impl Dispatcher {
     async fn start<'a>(&'a self, working: &mut FuturesUnordered<BoxFuture<'a, Done>>) -> Result<Timestamp> {
         let now = self.env.clock.now();
         let free = self.flow.workers.saturating_sub(working.len());
-        let paused = self.is_paused().await?;
         let system = self.flow.target().system;
         let (limit, not_before) = match self.gates.ask(&system, now) {
-            _ if paused => (0, now.plus(IDLE_MAX)),
             Pass::Open => (free * self.flow.batch, now),
             Pass::Probe if free > 0 => (1, now),
             Pass::Probe => (0, now),
             Pass::Closed(until) => (0, until),
         };
-        let turns = self.env.ledger.take(&self.flow.name, limit, now).await?;
-        let probing = limit == 1 && matches!(self.gates.ask(&system, now), Pass::Probe);
-        if probing && !turns.is_empty() {
+        let Taken { turns, next_wake } = self.env.ledger.take(&self.flow.name, limit, now).await?;
+        if !turns.is_empty() && matches!(self.gates.ask(&system, now), Pass::Probe) {
             self.gates.probe_sent(&system);
         }
         let started = !turns.is_empty();
@@ -106,12 +105,9 @@ impl Dispatcher {
             // Something will finish, and then it is looked again.
             return Ok(now.plus(IDLE_MAX));
         }
-        let wake = self.env.ledger.next_wake(&self.flow.name).await?.unwrap_or(Timestamp::MAX);
-        Ok(wake.max(not_before).max(now.plus(Duration::from_millis(50))))
-    }
-
-    async fn is_paused(&self) -> Result<bool> {
-        self.env.ledger.is_paused(&self.flow.name).await
+        // What is due and was not taken waits for an opening: a gate, a pause, the first moments of a new ledger.
+        let soonest = now.plus(BREATH);
+        Ok(next_wake.unwrap_or(Timestamp::MAX).max(not_before).max(soonest))
     }
 
     /// Acts on a batch. Nothing starts in the lease's second half, and nothing is waited for beyond the lease.

@@ -78,6 +78,8 @@ impl ReleasePolicy {
             Standing::PendingPayment => return not_yet("waiting for payment"),
             // A cancelled order has nothing to wait for; whether there is anything to cancel is the ledger's to know.
             Standing::Cancelled => return Admission::Due,
+            // The shop has shipped and invoiced it: whatever the gateway said, it was released.
+            Standing::Complete | Standing::Closed => return Admission::Due,
             _ => {}
         }
         let needed = match order.payment.class {

@@ -294,7 +294,8 @@ fn plan(entry: &mut Entry, around: Surroundings<'_>, memory: Memory) -> String {
         }
         if !entry.desired.alive && memory == Memory::Ours && around.policy.look_up {
             doubt(entry, around, now);
-            return "cancelled; to be looked up, in case it was sent in a former life of the ledger".to_owned();
+            return "cancelled; to be looked up, in case it was sent in a former life of the ledger"
+                .to_owned();
         }
         if !entry.desired.alive {
             let cause = Cause::new("cancelled before sending", "cancelled before it was sent", "");
@@ -542,7 +543,8 @@ fn proven(mut entry: Entry, proof: Proof, around: Surroundings<'_>, verb: &str) 
     entry.handle = None;
     let number = proof.receipt.number.clone();
     entry.receipt = Some(proof.receipt);
-    if let Some(cause) = proof.mismatch {
+    // What differs from a wish that has changed meanwhile is no mismatch: it is about to be revised.
+    if let Some(cause) = proof.mismatch.filter(|_| entry.sent == Some(entry.desired.digest)) {
         let story = format!("{verb} as {number}; held: {}", cause.message);
         hold(&mut entry, cause);
         return Step::told(entry, story);
@@ -609,7 +611,9 @@ fn failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {
 
 fn accepted_failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {
     entry.lease = None;
-    if matches!(error.kind(), ErrorKind::Invalid { .. } | ErrorKind::Unsupported) && error.effect() == Effect::None {
+    if matches!(error.kind(), ErrorKind::Invalid { .. } | ErrorKind::Unsupported)
+        && error.effect() == Effect::None
+    {
         entry.last_send = None;
         entry.handle = None;
         entry.sent = entry.proven;
@@ -650,9 +654,7 @@ pub fn cause_of(error: &Error) -> Cause {
         [field, ..] => format!("{} {}", field.code, field.message),
     };
     let remedy = match error.kind() {
-        ErrorKind::Invalid { .. } => {
-            "mend the field in the source or the target, then retry"
-        }
+        ErrorKind::Invalid { .. } => "mend the field in the source or the target, then retry",
         ErrorKind::Unsupported => "choose another setting or connector; then retry",
         _ => "look at the story, then retry or write it off",
     };
@@ -742,8 +744,15 @@ fn clear_doubt(entry: &mut Entry) {
 
 fn restored(mut entry: Entry, around: Surroundings<'_>) -> Step {
     match entry.state {
-        State::Settled | State::WrittenOff => Step::quiet(entry),
-        _ if !around.policy.look_up => Step::quiet(entry),
+        State::WrittenOff => Step::quiet(entry),
+        // An absolute figure may have been overwritten in the time that this copy has forgotten: it is sent again.
+        _ if !around.policy.look_up => {
+            entry.proven = None;
+            entry.last_send = Some(around.now);
+            doubt(&mut entry, around, around.now.plus(around.policy.write_horizon));
+            Step::told(entry, "the ledger was restored; to be sent again")
+        }
+        State::Settled => Step::quiet(entry),
         _ => {
             // Whatever this copy of the ledger has forgotten was sent before now.
             entry.last_send = Some(around.now);

@@ -246,7 +246,9 @@ impl Pipe for Stock {
             }
             reading.value = shop_quantity(reading.value, reading.basis, known.counted);
             reading.basis = Basis::OnHand;
-            sighting.desired.digest = Digest::of(&reading.value.to_string());
+            // A shipment takes its goods off the shop's figure, so what was proven before it is proven no more, even if the
+            // figure that we want is the same.
+            sighting.desired.digest = Digest::of(&(reading.value.to_string(), known.shipped_at));
             sighting.units = reading.value;
             sighting.payload = serde_json::to_vec(&reading).map(Bytes::from).unwrap_or_default();
             prepared.push(sighting);

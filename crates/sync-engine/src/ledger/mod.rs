@@ -152,6 +152,15 @@ pub struct Turn {
     pub predecessor: Option<erp_core::id::NativeId>,
 }
 
+/// What was taken, and when to come again.
+#[derive(Debug, Clone, Default)]
+pub struct Taken {
+    /// The entries, with their leases.
+    pub turns: Vec<Turn>,
+    /// When the flow's next entry wakes.
+    pub next_wake: Option<Timestamp>,
+}
+
 /// What a worker brings back.
 #[derive(Debug)]
 pub struct Resolution {
@@ -358,23 +367,18 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// If the ledger cannot be written.
     async fn set_feed_state(&self, flow: &str, state: FeedState) -> Result<()>;
 
-    /// Lets time pass for a flow's entries and takes up to `limit` whose turn it is; no two share an ordering key.
+    /// Lets time pass for a flow's entries and takes up to `limit` whose turn it is; no two share an ordering key. Of a
+    /// paused flow nothing is taken, but time passes.
     ///
     /// # Errors
     /// If the ledger cannot be written.
-    async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>>;
+    async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken>;
 
     /// Stores what workers bring back. The signals are for the caller to act on.
     ///
     /// # Errors
     /// If the ledger cannot be written.
     async fn resolve(&self, flow: &str, resolutions: Vec<Resolution>, now: Timestamp) -> Result<Vec<Signal>>;
-
-    /// When a flow's next entry wakes.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    async fn next_wake(&self, flow: &str) -> Result<Option<Timestamp>>;
 
     /// What orders of a flow reserve per SKU (upper case), as far as the target had counted them at `as_of`.
     ///

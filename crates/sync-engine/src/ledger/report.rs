@@ -18,7 +18,7 @@ impl Store {
              max(coalesce(cause, '')), currency, sum(coalesce(money, 0)) FROM entries \
              WHERE {clause} GROUP BY 1, 2, 3, currency ORDER BY 2, 1, 4 DESC"
         );
-        let mut query = self.db.prepare(&sql).map_err(broken)?;
+        let mut query = self.db.prepare_cached(&sql).map_err(broken)?;
         let rows = query
             .query_map(params_from_iter(values), |row| {
                 let cause: String = row.get(6)?;
@@ -166,7 +166,7 @@ impl Store {
         let sql = format!(
             "SELECT id, scope, cause, text, opened, resolved FROM alerts {clause} ORDER BY opened, id"
         );
-        let mut query = self.db.prepare(&sql).map_err(broken)?;
+        let mut query = self.db.prepare_cached(&sql).map_err(broken)?;
         let rows = query.query_map([], alert).map_err(broken)?;
         rows.collect::<rusqlite::Result<_>>().map_err(broken)
     }

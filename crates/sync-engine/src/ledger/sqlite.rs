@@ -4,7 +4,7 @@ use super::schema::{broken, migrate};
 use super::store::Store;
 use super::{
     Alert, Effect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, ObserveCount, Order,
-    Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Turn,
+    Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken,
 };
 use crate::step::Signal;
 use async_trait::async_trait;
@@ -105,7 +105,7 @@ impl SqliteLedger {
         let db = Connection::open_in_memory().map_err(broken)?;
         check_version()?;
         migrate(&db)?;
-        db.set_prepared_statement_cache_capacity(64);
+        tune(&db)?;
         let door = Door::Inline(Box::new(Mutex::new(Store::new(db))), hook);
         Ok(Self(Arc::new(Shared { door, run: Mutex::new(None), path: None })))
     }
@@ -146,7 +146,7 @@ impl SqliteLedger {
         };
         let mut db = Connection::open_in_memory().map_err(broken)?;
         db.deserialize_read_exact("main", rows, rows.len(), false).map_err(broken)?;
-        db.set_prepared_statement_cache_capacity(64);
+        tune(&db)?;
         let store = Store::new(db);
         if restored {
             store.set_meta("restored", "yes")?;
@@ -196,21 +196,28 @@ fn inline<R>(
 ) -> Result<R> {
     let crashed = || Error::unexpected("the process has crashed");
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-    store.db.execute_batch("BEGIN").map_err(broken)?;
+    execute(&store.db, "BEGIN")?;
     let result = work(&mut store);
     if result.is_err() || hook.before_commit() == Verdict::Crash {
-        store.db.execute_batch("ROLLBACK").map_err(broken)?;
+        execute(&store.db, "ROLLBACK")?;
         return result.and_then(|_| Err(crashed()));
     }
-    store.db.execute_batch("COMMIT").map_err(broken)?;
+    execute(&store.db, "COMMIT")?;
     if hook.after_commit() == Verdict::Crash { Err(crashed()) } else { result }
 }
 
+fn execute(db: &Connection, sql: &str) -> Result<()> {
+    db.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(broken)?;
+    Ok(())
+}
+
 fn savepoint<R>(store: &mut Store, work: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
-    store.db.execute_batch("SAVEPOINT job").map_err(broken)?;
+    execute(&store.db, "SAVEPOINT job")?;
     let result = work(store);
-    let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    store.db.execute_batch(end).map_err(broken)?;
+    if result.is_err() {
+        execute(&store.db, "ROLLBACK TO job")?;
+    }
+    execute(&store.db, "RELEASE job")?;
     result
 }
 
@@ -257,8 +264,15 @@ fn connect(path: &Path) -> Result<Connection> {
          PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
     )
     .map_err(broken)?;
-    db.set_prepared_statement_cache_capacity(64);
+    tune(&db)?;
     Ok(db)
+}
+
+fn tune(db: &Connection) -> Result<()> {
+    // Without it SQLite plans a statement anew whenever a bound value might match another partial index.
+    db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(broken)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(())
 }
 
 fn check_version() -> Result<()> {
@@ -397,7 +411,7 @@ impl Ledger for SqliteLedger {
         self.write(move |store| store.set_feed_state(&flow, &state)).await
     }
 
-    async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
+    async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken> {
         let flow = flow.to_owned();
         self.write(move |store| store.take(&flow, limit, now)).await
     }
@@ -405,11 +419,6 @@ impl Ledger for SqliteLedger {
     async fn resolve(&self, flow: &str, resolutions: Vec<Resolution>, now: Timestamp) -> Result<Vec<Signal>> {
         let flow = flow.to_owned();
         self.write(move |store| store.resolve(&flow, resolutions, now)).await
-    }
-
-    async fn next_wake(&self, flow: &str) -> Result<Option<Timestamp>> {
-        let flow = flow.to_owned();
-        self.write(move |store| store.next_wake(&flow, true)).await
     }
 
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
@@ -439,14 +448,7 @@ impl Ledger for SqliteLedger {
 
     async fn is_paused(&self, flow: &str) -> Result<bool> {
         let flow = flow.to_owned();
-        self.write(move |store| {
-            store
-                .db
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM flows WHERE flow = ?1 AND paused IS NOT NULL)")
-                .and_then(|mut ask| ask.query_row([&flow], |row| row.get(0)))
-                .map_err(broken)
-        })
-        .await
+        self.write(move |store| store.is_paused(&flow)).await
     }
 
     async fn entries(&self, select: Select) -> Result<Vec<EntryView>> {

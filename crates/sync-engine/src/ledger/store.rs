@@ -4,7 +4,7 @@ use super::rows::{COLUMNS, from_micro, insert, json, read, to_micro, update};
 use super::schema::broken;
 use super::{
     Effect, EntryView, FeedState, FlowSetup, Mark, ObserveCount, Order, Report, Reserved, Resolution,
-    RunInfo, Select, Sighting, Turn,
+    RunInfo, Select, Sighting, Taken, Turn,
 };
 use crate::entry::{Entry, State};
 use crate::step::{self, Event, Policy, Predecessor, Signal, Step, Surroundings, WriteResult};
@@ -51,8 +51,8 @@ impl Store {
 
     pub(super) fn meta(&self, name: &str) -> Result<Option<String>> {
         self.db
-            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
-            .optional()
+            .prepare_cached("SELECT value FROM meta WHERE name = ?1")
+            .and_then(|mut get| get.query_row([name], |row| row.get(0)).optional())
             .map_err(broken)
     }
 
@@ -165,7 +165,7 @@ impl Store {
         let ids: Vec<(i64, String)> = {
             let mut select = self
                 .db
-                .prepare("SELECT id, flow FROM entries WHERE state NOT IN ('settled', 'written_off')")
+                .prepare("SELECT id, flow FROM entries WHERE state <> 'written_off'")
                 .map_err(broken)?;
             let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(broken)?;
             rows.collect::<rusqlite::Result<_>>().map_err(broken)?
@@ -359,8 +359,21 @@ impl Store {
         Ok(all)
     }
 
-    pub(super) fn take(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
+    pub(super) fn take(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken> {
+        let turns = self.take_due(flow, limit, now)?;
+        Ok(Taken { turns, next_wake: self.next_wake(flow)? })
+    }
+
+    pub(super) fn is_paused(&self, flow: &str) -> Result<bool> {
+        self.db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM flows WHERE flow = ?1 AND paused IS NOT NULL)")
+            .and_then(|mut ask| ask.query_row([flow], |row| row.get(0)))
+            .map_err(broken)
+    }
+
+    fn take_due(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
         let policy = self.policy(flow)?;
+        let limit = if self.is_paused(flow)? { 0 } else { limit };
         let due = self.due(flow, now, limit.saturating_add(WAKE_BATCH))?;
         let closed = self
             .meta("nothing_before")?
@@ -609,15 +622,13 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn next_wake(&self, flow: &str, now_closed: bool) -> Result<Option<Timestamp>> {
+    fn next_wake(&self, flow: &str) -> Result<Option<Timestamp>> {
         let wake: Option<i64> = self
             .db
             .prepare_cached("SELECT min(wake_at) FROM entries WHERE flow = ?1 AND wake_at IS NOT NULL")
             .and_then(|mut ask| ask.query_row([flow], |row| row.get(0)))
             .map_err(broken)?;
-        let gate =
-            if now_closed { self.meta("nothing_before")?.and_then(|text| text.parse().ok()) } else { None };
-        Ok(wake.map(|wake| Timestamp::from_micros(wake.max(gate.unwrap_or(i64::MIN)))))
+        Ok(wake.map(Timestamp::from_micros))
     }
 
     pub(super) fn operate(&mut self, order: &Order, now: Timestamp) -> Result<Vec<Effect>> {
@@ -675,7 +686,7 @@ impl Store {
         let (filter, values) = filter(select);
         let limit = select.limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
         let sql = format!("SELECT {COLUMNS} FROM entries WHERE {filter} ORDER BY wanted_since, id{limit}");
-        let mut query = self.db.prepare(&sql).map_err(broken)?;
+        let mut query = self.db.prepare_cached(&sql).map_err(broken)?;
         let rows = query
             .query_map(params_from_iter(values), |row| {
                 read(row).map(|(id, entry, rounding)| EntryView { id, entry, rounding })

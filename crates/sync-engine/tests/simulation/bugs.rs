@@ -8,9 +8,11 @@ use erp_testkit::reference::ReferenceErp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use sync_engine::ledger::{
-    Alert, Effect as OperatorEffect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, ObserveCount,
-    Order as OperatorOrder, Report, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Turn,
+    Alert, Effect as OperatorEffect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark,
+    ObserveCount, Order as OperatorOrder, Report, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine,
+    Taken,
 };
 use sync_engine::step::{Action, Proof, Signal, WriteResult};
 
@@ -48,6 +50,8 @@ pub(crate) struct Sink {
     pub(crate) erp: ReferenceErp,
     pub(crate) bug: Option<Bug>,
     pub(crate) tries: Arc<AtomicU64>,
+    /// How long the ERP queues what it accepts.
+    pub(crate) queue: Duration,
 }
 
 impl Connector for Sink {
@@ -57,10 +61,14 @@ impl Connector for Sink {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.erp.capabilities();
+        if let Some(sink) = &mut capabilities.order_sink {
+            // What is queued lives on in the queue.
+            sink.write_horizon += self.queue;
+        }
         if self.bug == Some(Bug::NoHorizon)
             && let Some(sink) = &mut capabilities.order_sink
         {
-            sink.write_horizon = std::time::Duration::ZERO;
+            sink.write_horizon = Duration::ZERO;
         }
         capabilities
     }
@@ -134,9 +142,9 @@ impl Ledger for BuggyLedger {
         self.inner.observe(flow, sightings, mark, now).await
     }
 
-    async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
-        let turns = self.inner.take(flow, limit, now).await?;
-        for turn in &turns {
+    async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken> {
+        let taken = self.inner.take(flow, limit, now).await?;
+        for turn in &taken.turns {
             self.fences.lock().unwrap().insert(turn.id, turn.entry.fence);
             if self.bug == Some(Bug::AcknowledgeBeforeSend) && turn.action == Action::Submit {
                 let receipt = Receipt::new(NativeId::from("acknowledged"), "acknowledged", now);
@@ -145,10 +153,15 @@ impl Ledger for BuggyLedger {
                 self.inner.resolve(flow, vec![early], now).await?;
             }
         }
-        Ok(turns)
+        Ok(taken)
     }
 
-    async fn resolve(&self, flow: &str, mut resolutions: Vec<Resolution>, now: Timestamp) -> Result<Vec<Signal>> {
+    async fn resolve(
+        &self,
+        flow: &str,
+        mut resolutions: Vec<Resolution>,
+        now: Timestamp,
+    ) -> Result<Vec<Signal>> {
         if self.bug == Some(Bug::NoFence) {
             for resolution in &mut resolutions {
                 if let Some(fence) = self.fences.lock().unwrap().get(&resolution.id) {
@@ -176,9 +189,6 @@ impl Ledger for BuggyLedger {
     }
     async fn set_feed_state(&self, flow: &str, state: FeedState) -> Result<()> {
         self.inner.set_feed_state(flow, state).await
-    }
-    async fn next_wake(&self, flow: &str) -> Result<Option<Timestamp>> {
-        self.inner.next_wake(flow).await
     }
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
         self.inner.reserved(flow, as_of).await

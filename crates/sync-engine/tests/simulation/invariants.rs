@@ -12,8 +12,14 @@ use sync_engine::{State, SyncEngine};
 pub(crate) async fn check(run: &Simulation, engine: &SyncEngine) -> Vec<String> {
     let mut found = Vec::new();
     let select = Select { flow: Some("orders".to_owned()), ..Select::default() };
-    let entries: BTreeMap<Key, EntryView> =
-        run.ledger.entries(select).await.unwrap().into_iter().map(|view| (view.entry.key.clone(), view)).collect();
+    let entries: BTreeMap<Key, EntryView> = run
+        .ledger
+        .entries(select)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|view| (view.entry.key.clone(), view))
+        .collect();
     for order in run.world.shop.orders_now() {
         let Some(view) = entries.get(&order.key) else {
             found.push(format!("1 no loss: {} is not in the ledger", order.key));
@@ -21,7 +27,8 @@ pub(crate) async fn check(run: &Simulation, engine: &SyncEngine) -> Vec<String> 
         };
         let entry = &view.entry;
         let documents = run.world.erp.documents_of(&order.key);
-        let alive = documents.iter().filter(|document| document.holding.state != HeldState::Cancelled).count();
+        let alive =
+            documents.iter().filter(|document| document.holding.state != HeldState::Cancelled).count();
         if run.world.erp.creates_of(&order.key) > 1 || alive > 1 {
             found.push(format!("2 no duplicate: {} was created {} times", order.key, documents.len()));
         }
@@ -49,8 +56,11 @@ pub(crate) async fn check(run: &Simulation, engine: &SyncEngine) -> Vec<String> 
             }
             State::Deferred => {
                 let waits_for_payment = order.standing == erp_core::model::Standing::PendingPayment;
-                let waits_for_held =
-                    order.replaces.as_ref().and_then(|key| entries.get(key)).is_some_and(|view| view.entry.state == State::Held);
+                let waits_for_held = order
+                    .replaces
+                    .as_ref()
+                    .and_then(|key| entries.get(key))
+                    .is_some_and(|view| view.entry.state == State::Held);
                 if !waits_for_payment && !waits_for_held {
                     found.push(format!("1 {} is deferred although it is released", order.key));
                 }
@@ -98,7 +108,12 @@ pub(crate) async fn trace(run: &Simulation) -> Vec<String> {
         }
     }
     for document in run.world.erp.documents() {
-        lines.push(format!("ERP {} {:?} {:?}", document.key, document.holding.state, document.holding.units()));
+        lines.push(format!(
+            "ERP {} {:?} {:?}",
+            document.key,
+            document.holding.state,
+            document.holding.units()
+        ));
     }
     lines.sort();
     lines

@@ -48,7 +48,10 @@ fn nothing_is_lost_doubled_turned_back_or_unexplained() {
         failures.len()
     );
     assert!(failures.is_empty(), "failing seeds: {failures:?}");
-    assert!(seeds.len() < 100 || (crashes > 0 && restored > 0 && wiped > 0), "the chaos does not reach everything");
+    assert!(
+        seeds.len() < 100 || (crashes > 0 && restored > 0 && wiped > 0),
+        "the chaos does not reach everything"
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// While it is open, things go wrong.
 const STORMY: Duration = Duration::from_secs(3600);
 /// Then all is well, and everything must come to rest.
-const CALM: Duration = Duration::from_secs(4 * 3600);
+const CALM: Duration = Duration::from_secs(2 * 3600);
 /// More turns of the main loop than any honest run needs.
 const TURNS_MAX: u64 = 400_000;
 
@@ -92,6 +92,7 @@ pub(crate) struct Simulation {
     pub(crate) start: Timestamp,
     pub(crate) ledger: SqliteLedger,
     bug: Option<Bug>,
+    queue: Duration,
     rng: Rng,
     sample: Sample,
     chaos: Arc<Chaos>,
@@ -117,15 +118,15 @@ impl Simulation {
         let world = ReferenceWorld::stocked(clock.shared());
         world.shop.set_whole_second_versions(rng.chance(1, 2));
         world.shop.set_page(usize::try_from(rng.between(1, 7)).unwrap());
-        if rng.chance(1, 4) {
-            world.erp.set_queue(Some(Duration::from_secs(rng.between(1, 60))));
-        }
+        let queue = if rng.chance(1, 4) { Duration::from_secs(rng.between(1, 60)) } else { Duration::ZERO };
+        world.erp.set_queue(Some(queue).filter(|queue| !queue.is_zero()));
         if rng.chance(1, 3) {
             world.erp.set_reprice(Decimal::new(1, 2));
         }
         let quiet_from = start.plus(STORMY);
         let horizon = world.erp.capabilities().order_sink.unwrap().write_horizon;
-        let mut faults = SeededFaults::new(rng.next_u64(), rng.between(0, 250), horizon).with_quiet_from(quiet_from);
+        let mut faults =
+            SeededFaults::new(rng.next_u64(), rng.between(0, 250), horizon).with_quiet_from(quiet_from);
         for system in ["erp", "shop"] {
             if rng.chance(1, 2) {
                 let from = start.plus(rng.span(STORMY / 2));
@@ -149,6 +150,7 @@ impl Simulation {
             start,
             ledger,
             bug,
+            queue,
             rng,
             sample,
             chaos,
@@ -194,9 +196,17 @@ impl Simulation {
     }
 
     fn engine(&self) -> Result<SyncEngine> {
-        let sink =
-            Sink { erp: self.world.erp.clone(), bug: self.bug, tries: Arc::new(AtomicU64::new(self.placed.len() as u64)) };
-        let policy = Policy { lease: Duration::from_secs(90), retry_max: Duration::from_secs(120), ..Policy::default() };
+        let sink = Sink {
+            erp: self.world.erp.clone(),
+            bug: self.bug,
+            tries: Arc::new(AtomicU64::new(self.placed.len() as u64)),
+            queue: self.queue,
+        };
+        let policy = Policy {
+            lease: Duration::from_secs(90),
+            retry_max: Duration::from_secs(120),
+            ..Policy::default()
+        };
         let ledger = BuggyLedger::new(Arc::new(self.ledger.clone()), self.bug);
         SyncEngine::builder()
             .ledger(ledger)
@@ -264,6 +274,9 @@ impl Simulation {
             let scripted = self.script.keys().next().map_or(end, |(at, _)| *at);
             self.clock.advance_to(next.min(scripted));
             self.happen();
+            if self.chaos.crashed.load(Ordering::SeqCst) {
+                break;
+            }
         }
         drop(life);
         if self.chaos.crashed.load(Ordering::SeqCst) {
@@ -361,8 +374,13 @@ impl Simulation {
             Happening::Retry => {
                 let verb = if self.rng.chance(1, 2) { Verb::Retry } else { Verb::Release };
                 let select = Select { flow: Some("orders".to_owned()), ..Select::default() };
-                let order =
-                    OperatorOrder { verb, select, who: "ops".into(), why: "simulated".into(), preview: false };
+                let order = OperatorOrder {
+                    verb,
+                    select,
+                    who: "ops".into(),
+                    why: "simulated".into(),
+                    preview: false,
+                };
                 // It may crash like any other write; then it was not done.
                 let _ = futures_executor::block_on(self.ledger.operate(order, self.clock.now()));
             }
