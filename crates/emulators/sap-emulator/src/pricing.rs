@@ -457,7 +457,7 @@ impl Frame {
                 .iter()
                 .take_while(|line| line.text("SalesOrderItem") != number)
                 .filter(|line| line.text("Material") == material)
-                .map(|line| open_quantity(draft, line))
+                .map(|line| open_quantity(line))
                 .sum();
             wanted.min((others - earlier).max(Decimal::ZERO))
         };

@@ -1,5 +1,7 @@
 //! The emulator against requests as they come over the wire.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 mod batch;
 mod changes;
 mod client;
