@@ -97,6 +97,11 @@ async fn prices_change_by_date_and_orders_follow_their_pricing_date() {
         sent["PricingDate"] = json!(format!("{day}T00:00:00"));
         assert_eq!(sap.create(&sent).await["TotalNetAmount"], want, "{customer} {day}");
     }
+    let mut foreign = order("M", &[("TG11", "1")]);
+    foreign["TransactionCurrency"] = json!("EUR");
+    let reply = sap.post(&format!("{SALES}A_SalesOrder"), &foreign).await;
+    assert_eq!(body(&reply)["d"]["TotalNetAmount"], "0.00", "there is no price in euros");
+    assert!(header(&reply, "sap-message").contains("VE/108"));
     let scale = sap.ok(&format!("{PRICES}A_SlsPrcgCndnRecordScale")).await;
     assert_eq!(scale["results"][1]["ConditionScaleQuantity"], "10");
 }

@@ -75,17 +75,19 @@ async fn everything_survives_a_kill() {
     sap.world.post_goods_issue("1000001").unwrap();
     sap.create(&order("M-2", &[("TG11", "1")])).await;
     sap.world.lose_order("1000002");
+    sap.create(&order("M-3", &[("TG11", "7")])).await;
     let (orders, stock) = (sap.world.orders(), sap.world.stock("TG11", "1710"));
+    assert_eq!(sap.world.available("TG11", "1710"), dec("83"));
     let rows = sap.world.rows("A_SalesOrderItemPrElement", &[]);
     drop(sap);
     std::fs::File::options().append(true).open(&dir).unwrap().write_all(b"[{\"Put\":[\"A_Sal").unwrap();
     let mut sap = Client::with(SapOptions::new().with_path(&dir));
     assert_eq!((sap.world.orders(), sap.world.stock("TG11", "1710")), (orders, stock));
     assert_eq!(sap.world.rows("A_SalesOrderItemPrElement", &[]), rows);
-    assert_eq!(stock, dec("90"));
+    assert_eq!((stock, sap.world.available("TG11", "1710")), (dec("90"), dec("83")));
     assert_eq!(
-        sap.create(&order("M-3", &[("TG11", "1")])).await["SalesOrder"],
-        "1000003",
+        sap.create(&order("M-4", &[("TG11", "1")])).await["SalesOrder"],
+        "1000004",
         "no number is given twice"
     );
     std::fs::remove_file(&dir).unwrap();
