@@ -87,6 +87,9 @@ async fn prices_change_by_date_and_orders_follow_their_pricing_date() {
         rates,
         [(String::new(), "10.00".into(), "1".into()), ("17100002".into(), "8.00".into(), "1".into())]
     );
+    let later = filter.replace("2026-11-23", "2026-12-05") + " and Customer eq ''";
+    let rows = sap.ok(&format!("{PRICES}A_SlsPrcgCndnRecdValidity?$filter={later}")).await;
+    assert_eq!(rows["results"].as_array().unwrap().len(), 1, "the new price ends the old one");
     for (customer, day, want) in [
         ("17100001", "2026-11-23", "10.00"),
         ("17100001", "2026-12-01", "12.00"),

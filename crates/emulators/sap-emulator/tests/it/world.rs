@@ -65,6 +65,17 @@ async fn what_is_promised_first_stays_promised() {
 }
 
 #[tokio::test]
+async fn a_larger_quantity_competes_with_others_and_not_with_itself() {
+    let mut sap = Client::new();
+    sap.create(&order("M-1", &[("TG11", "60")])).await;
+    sap.create(&order("M-2", &[("TG11", "10")])).await;
+    let url = format!("{SALES}A_SalesOrderItem(SalesOrder='1000001',SalesOrderItem='10')");
+    assert_eq!(sap.write("PATCH", &url, &[], &json!({"RequestedQuantity": "95"})).await.status, 204);
+    assert_eq!(sap.ok(&url).await["ConfdDelivQtyInOrderQtyUnit"], "90");
+    assert_eq!(sap.world.available("TG11", "1710"), dec("-5"));
+}
+
+#[tokio::test]
 async fn everything_survives_a_kill() {
     let dir = std::env::temp_dir().join(format!("sap-emulator-{}", std::process::id()));
     let _ = std::fs::remove_file(&dir);
