@@ -8,6 +8,7 @@ mod quirk;
 mod rest;
 pub mod rows;
 mod sales;
+pub mod sample;
 mod search;
 mod state;
 mod world;
@@ -113,7 +114,7 @@ pub async fn start(options: Options) -> std::io::Result<CommerceEmulator> {
         Some(path) => ShopWorld::open(path, clock, options.quirks, integrations)?,
     };
     if world.is_empty() {
-        world.seed(options.seed.unwrap_or_default());
+        world.seed(options.seed.unwrap_or_else(sample::shop));
     }
     let server = Server::start(Arc::new(Commerce::new(world.clone())), options.server).await?;
     Ok(CommerceEmulator { world, server, integration })
