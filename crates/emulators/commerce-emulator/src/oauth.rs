@@ -264,33 +264,33 @@ fn php_name(name: &str) -> String {
 }
 
 /// PHP's `strnatcmp`: runs of digits compare as numbers; a run that begins with zero compares digit by digit.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+fn natural(left: &str, right: &str) -> Ordering {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
     let (mut i, mut j) = (0usize, 0usize);
     loop {
-        match (a.get(i), b.get(j)) {
+        match (left.get(i), right.get(j)) {
             (None, None) => return Ordering::Equal,
             (None, Some(_)) => return Ordering::Less,
             (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
-                let (run_a, run_b) = (run(a, i), run(b, j));
-                let fractional = run_a.starts_with(b"0") || run_b.starts_with(b"0");
+            (Some(one), Some(other)) if one.is_ascii_digit() && other.is_ascii_digit() => {
+                let (one, other) = (run(left, i), run(right, j));
+                let fractional = one.starts_with(b"0") || other.starts_with(b"0");
                 let order = if fractional {
-                    run_a.cmp(run_b)
+                    one.cmp(other)
                 } else {
-                    run_a.len().cmp(&run_b.len()).then_with(|| run_a.cmp(run_b))
+                    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
                 };
                 if order.is_ne() {
                     return order;
                 }
-                i += run_a.len();
-                j += run_b.len();
+                i += one.len();
+                j += other.len();
             }
-            (Some(x), Some(y)) if x == y => {
+            (Some(one), Some(other)) if one == other => {
                 i += 1;
                 j += 1;
             }
-            (Some(x), Some(y)) => return x.cmp(y),
+            (Some(one), Some(other)) => return one.cmp(other),
         }
     }
 }

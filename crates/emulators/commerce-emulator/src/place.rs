@@ -269,6 +269,7 @@ pub(crate) fn price(
     }
     discount(&mut items, store, &wish.discount);
     let mut sums = Sums::default();
+    show_bundles(&mut items);
     if let Some(tax) = &wish.tax {
         for item in items.iter_mut().filter(|item| carries_money(item)) {
             item.tax_percent = tax.percent;
@@ -294,6 +295,19 @@ pub(crate) fn price(
     sums.gift_cards = Dual::new(card.order.min(total.order), card.base.min(total.base));
     sums.grand_total = total - sums.gift_cards;
     (items, sums)
+}
+
+/// The parent of a dynamic bundle shows what its children come to; that money is not its own.
+fn show_bundles(items: &mut [Item]) {
+    let children: Vec<(i64, Dual)> =
+        items.iter().filter_map(|item| Some((item.parent_item_id?, item.row_total))).collect();
+    for item in items.iter_mut().filter(|item| item.product_type == "bundle") {
+        item.row_total =
+            children.iter().filter(|(parent, _)| *parent == item.item_id).map(|(_, total)| *total).sum();
+        let quantity = if item.qty_ordered.is_zero() { Decimal::ONE } else { item.qty_ordered };
+        item.price = both(item.row_total, |total| cents(total / quantity));
+        item.original_price = item.price;
+    }
 }
 
 /// Whether a row's money counts: all but the children of configurables and the parents of dynamic bundles.

@@ -156,7 +156,7 @@ fn settle(shop: &Shop, order: &mut Order, now: Timestamp) -> Vec<Change> {
         .map(|item| (item.item_id, item.open_to_invoice()))
         .filter(|row| !row.1.is_zero())
         .collect();
-    for item in &mut order.items {
+    for item in order.items.iter_mut().filter(|item| !item.under_configurable) {
         item.qty_invoiced = item.qty_ordered - item.qty_canceled;
     }
     let total = order.sums.grand_total - order.sums.invoiced;
@@ -234,7 +234,7 @@ fn cancelled(old: &Order, now: Timestamp) -> Order {
         }
     }
     order.sums.canceled = order.sums.grand_total - order.sums.paid;
-    order.state = "canceled".to_owned();
+    "canceled".clone_into(&mut order.state);
     order.status = Some("canceled".to_owned());
     order.updated_at = now;
     order
@@ -247,9 +247,8 @@ pub(crate) fn hold(shop: &Shop, id: i64, now: Timestamp) -> Decided<bool> {
         return Err(Refusal::bad("A hold action is not available."));
     }
     let mut order = old.clone();
-    order.before_hold = Some((order.state, order.status));
-    order.state = "holded".to_owned();
-    order.status = Some("holded".to_owned());
+    let state = std::mem::replace(&mut order.state, "holded".to_owned());
+    order.before_hold = Some((state, order.status.replace("holded".to_owned())));
     order.updated_at = now;
     Ok((amend(old, order), true))
 }

@@ -176,9 +176,10 @@ impl ShopWorld {
     /// # Errors
     /// If there is no such order, or it cannot be cancelled.
     pub fn cancel(&self, id: i64) -> Result<(), Refused> {
-        match self.decide(|shop| sales::cancel(shop, id, self.now()))? {
-            true => Ok(()),
-            false => Err(Refused("the order cannot be cancelled".to_owned())),
+        if self.decide(|shop| sales::cancel(shop, id, self.now()))? {
+            Ok(())
+        } else {
+            Err(Refused("the order cannot be cancelled".to_owned()))
         }
     }
 

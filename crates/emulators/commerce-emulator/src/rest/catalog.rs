@@ -74,54 +74,80 @@ fn product_json(shop: &Shop, product: &Product) -> Value {
 }
 
 /// A row that was not saved: the text with its placeholders, and what fills them.
-fn failed(message: &str, parameters: Value) -> Value {
+fn failed(message: &str, parameters: &Value) -> Value {
     json!({ "message": message, "parameters": parameters })
 }
 
+const BASE: &str = "Magento\\Catalog\\Api\\Data\\BasePriceInterface";
+const BASE_ROW: &str = "Row ID: SKU = %SKU, Store ID: %storeId.";
+
 pub(super) fn save_base_prices(call: &Call<'_>) -> Result<Value, Refusal> {
-    const CLASS: &str = "Magento\\Catalog\\Api\\Data\\BasePriceInterface";
     let body = call.body()?;
     body.need("prices")?;
     let rows = body.list("prices")?;
-    call.limit(rows.len(), CLASS)?;
+    call.limit(rows.len(), BASE)?;
     let mut wanted = Vec::new();
     for row in rows {
-        let row = Input::nested(row, CLASS, &["price", "store_id", "sku"])?;
-        wanted.push((
-            row.text("sku")?.unwrap_or_default(),
-            row.int("store_id")?.unwrap_or_default(),
-            row.number("price")?,
-        ));
+        let row = Input::nested(row, BASE, &["price", "store_id", "sku"])?;
+        let sku = row.text("sku")?.unwrap_or_default();
+        wanted.push((sku, row.int("store_id")?.unwrap_or_default(), row.number("price")?));
     }
     call.world.commit(|shop| {
         let (mut changed, mut failures) = (BTreeMap::<String, Product>::new(), Vec::new());
         for (sku, store_id, price) in wanted {
-            let place = json!({ "SKU": sku, "storeId": store_id.to_string() });
-            let product = changed.get(&sku.to_lowercase()).or_else(|| shop.product(&sku));
-            let sellable = product.filter(|product| !matches!(product.kind.as_str(), "configurable" | "grouped" | "bundle"));
-            let Some(product) = sellable else {
-                let text = "Invalid attribute %fieldName = %fieldValue. Row ID: SKU = %SKU, Store ID: %storeId.";
-                failures.push(failed(text, json!({ "fieldName": "SKU", "fieldValue": sku, "SKU": sku, "storeId": store_id.to_string() })));
-                continue;
-            };
-            let Some(price) = price.filter(|price| *price >= Decimal::ZERO) else {
-                let text = "Invalid attribute %fieldName = %fieldValue. Row ID: SKU = %SKU, Store ID: %storeId.";
-                let shown = price.map_or_else(String::new, |price| price.to_string());
-                failures.push(failed(text, json!({ "fieldName": "Price", "fieldValue": shown, "SKU": sku, "storeId": store_id.to_string() })));
-                continue;
-            };
-            if store_id != 0 && shop.store_by_id(store_id).is_none() {
-                failures.push(failed("Requested store is not found. Row ID: SKU = %SKU, Store ID: %storeId.", place));
-                continue;
+            match check_base(shop, &sku, store_id, price) {
+                Err(row) => failures.push(row),
+                // The price scope is global, so the store is ignored.
+                Ok((product, price)) => {
+                    let updated_at = call.world.now();
+                    let product = Product { price: Some(price.round_dp(6)), updated_at, ..product.clone() };
+                    changed.insert(sku.to_lowercase(), product);
+                }
             }
-            let mut product = product.clone();
-            // The price scope is global, so the store is ignored.
-            product.price = Some(price.round_dp(6));
-            product.updated_at = call.world.now();
-            changed.insert(sku.to_lowercase(), product);
         }
         let changes = changed.into_values().map(|product| Change::Product(Box::new(product))).collect();
         Ok::<_, Refusal>((changes, Value::Array(failures)))
+    })
+}
+
+/// The product and its new price, or the failed row.
+fn check_base<'a>(
+    shop: &'a Shop,
+    sku: &str,
+    store_id: i64,
+    price: Option<Decimal>,
+) -> Result<(&'a Product, Decimal), Value> {
+    let place = |extra: Value| join(json!({ "SKU": sku, "storeId": store_id.to_string() }), extra);
+    let invalid = |name: &str, value: String| {
+        let text = format!("Invalid attribute %fieldName = %fieldValue. {BASE_ROW}");
+        failed(&text, &place(json!({ "fieldName": name, "fieldValue": value })))
+    };
+    let priced = |product: &&Product| !matches!(product.kind.as_str(), "configurable" | "grouped" | "bundle");
+    let product = shop.product(sku).filter(priced).ok_or_else(|| invalid("SKU", sku.to_owned()))?;
+    let shown = price.map_or_else(String::new, |price| price.to_string());
+    let price = price.filter(|price| *price >= Decimal::ZERO).ok_or_else(|| invalid("Price", shown))?;
+    if store_id != 0 && shop.store_by_id(store_id).is_none() {
+        let text = format!("Requested store is not found. {BASE_ROW}");
+        return Err(failed(&text, &place(json!({}))));
+    }
+    Ok((product, price))
+}
+
+/// Two objects in one.
+fn join(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
+}
+
+/// The parameters that name a tier's place.
+fn tier_place(tier: &TierPrice) -> Value {
+    json!({
+        "SKU": tier.sku,
+        "websiteId": tier.website_id.to_string(),
+        "customerGroup": tier.group,
+        "qty": tier.quantity.to_string(),
     })
 }
 
@@ -181,32 +207,20 @@ fn read_tiers(call: &Call<'_>) -> Result<Vec<TierPrice>, Refusal> {
 
 /// What is wrong with a tier, as a failed row; or the tier as it is stored.
 fn check_tier(shop: &Shop, mut tier: TierPrice) -> Result<TierPrice, Value> {
-    let place = |extra: Value| {
-        let mut parameters = json!({
-            "SKU": tier.sku,
-            "websiteId": tier.website_id.to_string(),
-            "customerGroup": tier.group,
-            "qty": tier.quantity.to_string(),
-        });
-        if let (Value::Object(parameters), Value::Object(extra)) = (&mut parameters, extra) {
-            parameters.extend(extra);
-        }
-        parameters
-    };
+    let place = |extra: Value| join(tier_place(&tier), extra);
     let invalid = |name: &str, value: String| {
         let text = format!("Invalid attribute %fieldName = %fieldValue. {TIER_ROW}");
-        Err(failed(&text, place(json!({ "fieldName": name, "fieldValue": value }))))
+        Err(failed(&text, &place(json!({ "fieldName": name, "fieldValue": value }))))
     };
     let composite = |product: &Product| matches!(product.kind.as_str(), "configurable" | "grouped");
     if shop.product(&tier.sku).is_none_or(composite) {
-        return Err(failed(&format!("Invalid attribute SKU = %SKU. {TIER_ROW}"), place(json!({}))));
+        let text = format!("Invalid attribute SKU = %SKU. {TIER_ROW}");
+        return Err(failed(&text, &place(json!({}))));
     }
     let known_group = shop.groups.values().find(|group| group.code.eq_ignore_ascii_case(&tier.group));
     if known_group.is_none() && !tier.group.eq_ignore_ascii_case("all groups") {
-        return Err(failed(
-            &format!("No such entity with Customer Group = %customerGroup. {TIER_ROW}"),
-            place(json!({})),
-        ));
+        let text = format!("No such entity with Customer Group = %customerGroup. {TIER_ROW}");
+        return Err(failed(&text, &place(json!({}))));
     }
     let percent_ok = tier.price_type != "discount" || tier.price <= Decimal::ONE_HUNDRED;
     if tier.price < Decimal::ZERO || !percent_ok {
@@ -237,9 +251,11 @@ pub(super) fn save_tier_prices(call: &Call<'_>, replace: bool) -> Result<Value, 
         let (mut after, mut failures) = (BTreeMap::<String, Vec<TierPrice>>::new(), Vec::new());
         let mut seen: Vec<TierPrice> = Vec::new();
         for tier in tiers {
-            if seen.iter().any(|other| other.sku.eq_ignore_ascii_case(&tier.sku) && same_place(other, &tier)) {
-                let text = format!("We found a duplicate website, tier price, customer group and quantity: Customer Group = %customerGroup, Website ID = %websiteId, Quantity = %qty. {TIER_ROW}");
-                failures.push(failed(&text, json!({ "SKU": tier.sku, "websiteId": tier.website_id.to_string(), "customerGroup": tier.group, "qty": tier.quantity.to_string() })));
+            if seen.iter().any(|other| other.sku.eq_ignore_ascii_case(&tier.sku) && same_place(other, &tier))
+            {
+                let text = "We found a duplicate website, tier price, customer group and quantity: \
+                            Customer Group = %customerGroup, Website ID = %websiteId, Quantity = %qty.";
+                failures.push(failed(&format!("{text} {TIER_ROW}"), &tier_place(&tier)));
                 continue;
             }
             seen.push(tier.clone());
@@ -247,7 +263,10 @@ pub(super) fn save_tier_prices(call: &Call<'_>, replace: bool) -> Result<Value, 
                 Err(row) => failures.push(row),
                 Ok(tier) => {
                     let key = tier.sku.to_lowercase();
-                    let held = || if replace { Vec::new() } else { shop.tier_prices.get(&key).cloned().unwrap_or_default() };
+                    let held = || {
+                        let held = shop.tier_prices.get(&key).filter(|_| !replace);
+                        held.cloned().unwrap_or_default()
+                    };
                     let list = after.entry(key.clone()).or_insert_with(held);
                     list.retain(|other| !same_place(other, &tier));
                     list.push(tier);

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(input.int("order_item_id").unwrap(), Some(11));
         assert_eq!(input.number("qty").unwrap(), Some(Decimal::new(15, 1)));
         assert!(input.need("note").is_err(), "null counts as missing");
-        let refusal = Input::nested(&value, "X", &["qty"]).unwrap_err();
+        let refusal = Input::nested(&value, "X", &["qty", "note"]).unwrap_err();
         assert_eq!(
             refusal.body["message"],
             "Property \"OrderItemId\" does not have accessor method \"getOrderItemId\" in class \"X\"."

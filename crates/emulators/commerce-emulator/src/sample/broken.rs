@@ -86,8 +86,8 @@ impl Broken {
             Self::FourByteLetters => {
                 let mut order = guest(vec![bag()]);
                 for address in [&mut order.billing, &mut order.shipping] {
-                    address.firstname = "𝔄𝔡𝔞 🦊".to_owned();
-                    address.lastname = "𠮷田".to_owned();
+                    "𝔄𝔡𝔞 🦊".clone_into(&mut address.firstname);
+                    "𠮷田".clone_into(&mut address.lastname);
                     address.street = vec!["1 🏠 Street".to_owned(), "𝟜th floor".to_owned()];
                 }
                 world.place_order(order)

@@ -96,7 +96,7 @@ pub(super) fn ship_to(index: i64, buyer: i64, n: i64) -> Address {
         region_id: Some(place.3),
         postcode: Some(place.4.to_owned()),
         country_id: "US".to_owned(),
-        telephone: format!("555-02{:02}", index),
+        telephone: format!("555-02{index:02}"),
         erp_party: Some(party(index, n)),
         ..Address::default()
     }

@@ -91,8 +91,8 @@ impl OrderScript {
         let mut orders: Vec<ScheduledOrder> = (0..options.orders)
             .map(|_| {
                 // The mean of two even draws peaks in the middle.
-                let seconds =
-                    u64::try_from((random.below(43_200) + random.below(43_200)) / 2).unwrap_or_default();
+                let seconds = u64::try_from(usize::midpoint(random.below(43_200), random.below(43_200)))
+                    .unwrap_or_default();
                 let at = opening.plus(Duration::from_secs(seconds));
                 if random.chance(options.wholesale) {
                     ScheduledOrder { at, order: wholesale(&mut random, &shelf), pays_at: None }
