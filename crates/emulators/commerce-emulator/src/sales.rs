@@ -393,6 +393,8 @@ pub(crate) fn ship(shop: &Shop, id: i64, wish: ShipWish, now: Timestamp) -> Deci
         }
         let mut held = held.clone();
         held.quantity -= quantity;
+        // What is sold out goes out of stock.
+        held.status = i64::from(held.quantity > Decimal::ZERO);
         changes.push(Change::SourceItem(held));
     }
     progress(&mut order);

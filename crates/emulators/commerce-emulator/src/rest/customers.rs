@@ -129,7 +129,7 @@ fn fill(shop: &Shop, mut customer: Customer, input: &Input) -> Result<Customer, 
             *slot = text;
         }
         if slot.trim().is_empty() {
-            missing.push(json!({ "message": "\"%fieldName\" is required. Enter and try again.", "parameters": { "fieldName": name } }));
+            missing.push(Refusal::required(name).body);
         }
     }
     match missing.len() {
@@ -294,7 +294,11 @@ fn address_json(customer: &Customer, address: &Address) -> Value {
         ("customer_id", customer.id.into()),
         (
             "region",
-            json!({ "region_code": address.region_code, "region": address.region, "region_id": address.region_id.unwrap_or_default() }),
+            json!({
+                "region_code": address.region_code,
+                "region": address.region,
+                "region_id": address.region_id.unwrap_or_default(),
+            }),
         ),
         ("region_id", address.region_id.unwrap_or_default().into()),
         ("country_id", address.country_id.as_str().into()),

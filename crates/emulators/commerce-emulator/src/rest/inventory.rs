@@ -4,9 +4,10 @@ use super::Call;
 use super::input::Input;
 use crate::php::{Refusal, decimal, number};
 use crate::quirk::Quirk;
-use crate::rows::{Source, SourceItem, Stock};
+use crate::rows::{Product, Source, SourceItem, Stock};
 use crate::search::{Cell, Row};
 use crate::state::{Change, Shop};
+use erp_core::Decimal;
 use serde_json::{Value, json};
 
 const ITEM: &str = "Magento\\InventoryApi\\Api\\Data\\SourceItemInterface";
@@ -191,6 +192,74 @@ pub(super) fn salable(call: &Call<'_>, sku: &str, stock_id: i64) -> Result<Value
         })?;
         Ok(number(shop.salable(sku, stock)))
     })
+}
+
+pub(super) fn are_salable(call: &Call<'_>) -> Result<Value, Refusal> {
+    let stock_id = call.parameter("stockId").ok_or_else(|| Refusal::required("stockId"))?;
+    let stock_id = super::int(stock_id)?;
+    let named = |name: &str| name.starts_with("skus[");
+    let skus: Vec<&str> =
+        call.query.iter().filter(|(name, _)| named(name)).map(|(_, sku)| sku.as_str()).collect();
+    if skus.is_empty() {
+        return Err(Refusal::required("skus"));
+    }
+    call.read(|shop| {
+        let stock = shop.stock(stock_id).ok_or_else(Refusal::not_found)?;
+        Ok(skus
+            .iter()
+            .map(|sku| {
+                let salable = shop.salable(sku, stock) > Decimal::ZERO;
+                json!({ "sku": sku, "stock_id": stock_id, "salable": salable })
+            })
+            .collect())
+    })
+}
+
+#[derive(Debug)]
+struct Exported {
+    id: i64,
+    sku: String,
+    quantity: Decimal,
+}
+
+/// What a website can sell, paged: only SKUs that one of its sources holds.
+pub(super) fn export_salable(call: &Call<'_>, website: &str) -> Result<Value, Refusal> {
+    let rows: Vec<Exported> = call.read(|shop| {
+        let stock = shop.stocks.iter().find(|stock| stock.websites.iter().any(|code| code == website));
+        let stock = stock.ok_or_else(Refusal::not_found)?;
+        let held = |product: &&Product| {
+            let sku = product.sku.to_lowercase();
+            stock
+                .sources
+                .iter()
+                .any(|source| shop.source_items.contains_key(&(sku.clone(), source.to_lowercase())))
+        };
+        let row = |product: &Product| Exported {
+            id: product.id,
+            sku: product.sku.clone(),
+            quantity: shop.salable(&product.sku, stock),
+        };
+        Ok::<_, Refusal>(shop.products.values().filter(held).map(row).collect())
+    })?;
+    call.search(rows.iter(), false, |row| {
+        let salable = row.quantity > Decimal::ZERO;
+        json!({ "sku": row.sku, "qty": number(row.quantity), "is_salable": salable })
+    })
+}
+
+impl Row for Exported {
+    fn cell(&self, column: &str) -> Option<Cell> {
+        Some(match column {
+            "sku" => self.sku.as_str().into(),
+            "qty" => self.quantity.into(),
+            "is_salable" => (self.quantity > Decimal::ZERO).into(),
+            _ => return None,
+        })
+    }
+
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 impl Row for SourceItem {

@@ -198,12 +198,9 @@ fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn int(text: &str, name: &str) -> Result<i64, Refusal> {
-    text.parse().map_err(|_| {
-        let refusal = Refusal::wrong_type(&Value::from(text), "int");
-        let _ = name;
-        refusal
-    })
+/// A whole number out of a path or query.
+fn int(text: &str) -> Result<i64, Refusal> {
+    text.parse().map_err(|_| Refusal::wrong_type(&Value::from(text), "int"))
 }
 
 /// The route table, with the right that each route needs.
@@ -213,33 +210,31 @@ fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refus
     let need = |resource: &str| call.may(resource);
     match (method, path) {
         ("GET", ["orders"]) => need(VIEW).and_then(|()| orders::list(call)),
-        ("GET", ["orders", id]) => need(VIEW).and_then(|()| orders::get(call, int(id, "id")?)),
-        ("GET", ["orders", id, "statuses"]) => need(VIEW).and_then(|()| orders::status(call, int(id, "id")?)),
-        ("GET", ["orders", id, "comments"]) => {
-            need(VIEW).and_then(|()| orders::comments(call, int(id, "id")?))
-        }
+        ("GET", ["orders", id]) => need(VIEW).and_then(|()| orders::get(call, int(id)?)),
+        ("GET", ["orders", id, "statuses"]) => need(VIEW).and_then(|()| orders::status(call, int(id)?)),
+        ("GET", ["orders", id, "comments"]) => need(VIEW).and_then(|()| orders::comments(call, int(id)?)),
         ("POST", ["orders"]) => need("Magento_Sales::create").and_then(|()| orders::save(call)),
         ("POST", ["orders", id, "comments"]) => {
-            need("Magento_Sales::comment").and_then(|()| orders::comment(call, int(id, "id")?))
+            need("Magento_Sales::comment").and_then(|()| orders::comment(call, int(id)?))
         }
         ("POST", ["orders", id, "cancel"]) => {
-            need("Magento_Sales::cancel").and_then(|()| orders::cancel(call, int(id, "id")?))
+            need("Magento_Sales::cancel").and_then(|()| orders::cancel(call, int(id)?))
         }
         ("POST", ["orders", id, "hold"]) => {
-            need("Magento_Sales::hold").and_then(|()| orders::hold(call, int(id, "id")?))
+            need("Magento_Sales::hold").and_then(|()| orders::hold(call, int(id)?))
         }
         ("POST", ["orders", id, "unhold"]) => {
-            need("Magento_Sales::unhold").and_then(|()| orders::unhold(call, int(id, "id")?))
+            need("Magento_Sales::unhold").and_then(|()| orders::unhold(call, int(id)?))
         }
         ("POST", ["order", id, "ship"]) => {
-            need("Magento_Sales::ship").and_then(|()| orders::ship(call, int(id, "orderId")?))
+            need("Magento_Sales::ship").and_then(|()| orders::ship(call, int(id)?))
         }
         ("POST", ["order", id, "invoice"]) => {
-            need("Magento_Sales::invoice").and_then(|()| orders::invoice(call, int(id, "orderId")?))
+            need("Magento_Sales::invoice").and_then(|()| orders::invoice(call, int(id)?))
         }
         ("GET", ["shipments"]) => need("Magento_Sales::shipment").and_then(|()| orders::shipments(call)),
         ("GET", ["shipment", id]) => {
-            need("Magento_Sales::shipment").and_then(|()| orders::shipment(call, int(id, "id")?))
+            need("Magento_Sales::shipment").and_then(|()| orders::shipment(call, int(id)?))
         }
         ("GET", ["invoices"]) => need("Magento_Sales::sales_invoice").and_then(|()| orders::invoices(call)),
         ("GET", ["inventory", "source-items"]) => {
@@ -266,9 +261,14 @@ fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refus
         ("GET", ["inventory", "stock-resolver", "website", code]) => {
             need("Magento_InventorySalesApi::stock").and_then(|()| inventory::resolve(call, code))
         }
+        ("GET", ["inventory", "are-products-salable"]) => {
+            need("Magento_InventorySalesApi::stock").and_then(|()| inventory::are_salable(call))
+        }
+        ("GET", ["inventory", "export-stock-salable-qty", "website", code]) => {
+            need("Magento_InventoryApi::stock").and_then(|()| inventory::export_salable(call, code))
+        }
         ("GET", ["inventory", "get-product-salable-quantity", sku, stock]) => {
-            need("Magento_InventorySalesApi::stock")
-                .and_then(|()| inventory::salable(call, sku, int(stock, "stockId")?))
+            need("Magento_InventorySalesApi::stock").and_then(|()| inventory::salable(call, sku, int(stock)?))
         }
         ("GET", ["products"]) => need("Magento_Catalog::products").and_then(|()| catalog::list(call)),
         ("GET", ["products", sku]) => {
@@ -294,19 +294,19 @@ fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refus
             need("Magento_Customer::customer").and_then(|()| customers::search(call))
         }
         ("GET", ["customers", id]) => {
-            need("Magento_Customer::customer").and_then(|()| customers::get(call, int(id, "customerId")?))
+            need("Magento_Customer::customer").and_then(|()| customers::get(call, int(id)?))
         }
         // Registering needs no right at all.
         ("POST", ["customers"]) => customers::create(call),
         ("PUT", ["customers", id]) => {
-            need("Magento_Customer::manage").and_then(|()| customers::update(call, int(id, "customerId")?))
+            need("Magento_Customer::manage").and_then(|()| customers::update(call, int(id)?))
         }
         ("GET", ["customerGroups", "search"]) => {
             need("Magento_Customer::group").and_then(|()| customers::groups(call))
         }
         ("GET", ["company"]) => need("Magento_Company::index").and_then(|()| customers::companies(call)),
         ("GET", ["company", id]) => {
-            need("Magento_Company::index").and_then(|()| customers::company(call, int(id, "companyId")?))
+            need("Magento_Company::index").and_then(|()| customers::company(call, int(id)?))
         }
         ("GET", ["store", "storeViews"]) => need("Magento_Backend::store").map(|()| stores::views(call)),
         ("GET", ["store", "websites"]) => need("Magento_Backend::store").map(|()| stores::websites(call)),

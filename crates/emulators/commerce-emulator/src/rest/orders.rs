@@ -51,10 +51,12 @@ pub(super) fn cancel(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
 }
 
 pub(super) fn hold(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
+    call.read(|shop| find(call, shop, id).map(drop))?;
     call.world.commit(|shop| sales::hold(shop, id, call.world.now())).map(Value::from)
 }
 
 pub(super) fn unhold(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
+    call.read(|shop| find(call, shop, id).map(drop))?;
     call.world.commit(|shop| sales::unhold(shop, id, call.world.now())).map(Value::from)
 }
 
@@ -308,7 +310,16 @@ fn shipment_json(shop: &Shop, shipment: &Shipment) -> Value {
     let comments: Vec<Value> = shipment
         .comment
         .iter()
-        .map(|comment| json!({ "entity_id": shipment.entity_id, "parent_id": shipment.entity_id, "comment": comment, "is_customer_notified": 0, "is_visible_on_front": 0, "created_at": at }))
+        .map(|comment| {
+            json!({
+                "entity_id": shipment.entity_id,
+                "parent_id": shipment.entity_id,
+                "comment": comment,
+                "is_customer_notified": 0,
+                "is_visible_on_front": 0,
+                "created_at": at,
+            })
+        })
         .collect();
     let total: Decimal = shipment.items.iter().map(|(_, quantity)| *quantity).sum();
     json!({

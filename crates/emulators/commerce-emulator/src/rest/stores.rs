@@ -6,7 +6,14 @@ use serde_json::{Value, json};
 
 pub(super) fn views(call: &Call<'_>) -> Value {
     call.read(|shop| {
-        let admin = json!({ "id": 0, "code": "admin", "name": "Admin", "website_id": 0, "store_group_id": 0, "is_active": 1 });
+        let admin = json!({
+            "id": 0,
+            "code": "admin",
+            "name": "Admin",
+            "website_id": 0,
+            "store_group_id": 0,
+            "is_active": 1,
+        });
         let views = shop.stores.iter().map(|store| {
             json!({
                 "id": store.id,

@@ -82,6 +82,18 @@ fn salable_is_on_hand_less_what_is_open() {
     assert_eq!(ask(), json!(14));
     shop.world.cancel(id).unwrap();
     assert_eq!(ask(), json!(15));
+    let (_, both) = shop.get(&format!("inventory/are-products-salable?skus[0]={sku}&skus[1]=none&stockId=1"));
+    assert_eq!(both[0], json!({ "sku": sku, "stock_id": 1, "salable": true }));
+    assert_eq!(both[1]["salable"], false);
+    assert_eq!(shop.get("inventory/are-products-salable?stockId=1").0, 400);
+    let export = |website: &str| {
+        shop.get(&format!(
+            "inventory/export-stock-salable-qty/website/{website}?{}",
+            filter("sku", "eq", sku)
+        ))
+    };
+    assert_eq!(export("base").1["items"], json!([{ "sku": sku, "qty": 15, "is_salable": true }]));
+    assert_eq!(export("nowhere").0, 404);
     assert_eq!(shop.get("inventory/get-product-salable-quantity/no-such/1").0, 404);
     assert_eq!(
         shop.get("inventory/get-product-salable-quantity/MH01/1").0,

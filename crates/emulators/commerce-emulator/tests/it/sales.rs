@@ -56,6 +56,16 @@ fn shipping_deducts_the_source_and_releases_the_reservation() {
 }
 
 #[test]
+fn what_is_sold_out_goes_out_of_stock() {
+    let shop = shop();
+    shop.world.set_source_item("24-MB01", "dc_east", 1);
+    let id = shop.place();
+    shop.world.ship(id, "dc_east", TRACK).unwrap();
+    let item = shop.world.source_item("24-MB01", "dc_east").unwrap();
+    assert_eq!((item.quantity, item.status), (Decimal::ZERO, 0));
+}
+
+#[test]
 fn shipping_is_refused_without_goods_source_track_or_state() {
     let shop = shop();
     let id = shop.place();
