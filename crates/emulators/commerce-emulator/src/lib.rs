@@ -140,6 +140,7 @@ impl Options {
 
 /// A running shop; it ends when this is dropped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct CommerceEmulator {
     /// The shop, to look into it and to make things happen.
     pub world: ShopWorld,

@@ -116,7 +116,11 @@ fn build(
         order.reserved().into_iter().map(|(sku, open)| Change::Reserve(stock.id, sku, -open)).collect();
     match order.wish.pay {
         Pay::Authorized => order.payment.authorized = Some(order.sums.grand_total),
-        Pay::Captured => changes.extend(settle(shop, &mut order, now)),
+        Pay::Captured => {
+            changes.extend(settle(shop, &mut order, now));
+            // Nothing to ship and all paid: that is complete at once.
+            progress(&mut order);
+        }
         _ => {}
     }
     Ok((order, changes))

@@ -33,11 +33,18 @@ fn product_json(shop: &Shop, product: &Product) -> Value {
         .flatten()
         .map(|tier| {
             let group = shop.groups.values().find(|group| group.code.eq_ignore_ascii_case(&tier.group));
+            let mut extension = json!({ "website_id": tier.website_id });
+            let mut value = tier.price;
+            if tier.price_type == "discount" {
+                let base = product.price.unwrap_or_default();
+                value = base - base * tier.price / Decimal::ONE_HUNDRED;
+                extension["percentage_value"] = number(tier.price);
+            }
             json!({
                 "customer_group_id": group.map_or(32_000, |group| group.id),
                 "qty": number(tier.quantity),
-                "value": number(tier.price),
-                "extension_attributes": { "website_id": tier.website_id },
+                "value": number(value),
+                "extension_attributes": extension,
             })
         })
         .collect();

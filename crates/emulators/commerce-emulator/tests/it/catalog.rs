@@ -11,6 +11,13 @@ fn products_are_found_and_read() {
         (&product["sku"], &product["price"], &product["type_id"]),
         (&json!("24-MB01"), &json!(34), &json!("simple"))
     );
+    assert_eq!(
+        product["tier_prices"][0],
+        json!({
+            "customer_group_id": 4, "qty": 1, "value": 30.6,
+            "extension_attributes": { "website_id": 0, "percentage_value": 10 },
+        })
+    );
     let (_, parent) = shop.get("products/MH01");
     assert_eq!(parent["extension_attributes"]["configurable_product_links"].as_array().unwrap().len(), 15);
     assert_eq!(shop.get("products/none").0, 404);

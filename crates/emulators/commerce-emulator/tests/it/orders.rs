@@ -155,6 +155,10 @@ fn an_external_number_is_written_with_its_traps() {
     assert_eq!(order["items"].as_array().unwrap().len(), 3);
     assert_eq!(order["items"][2]["ext_order_item_id"], "20");
     assert_eq!(order["grand_total"], 143);
+    let long = json!({ "entity": { "entity_id": id, "ext_order_id": "X".repeat(33) } });
+    let (status, refusal) = shop.post("orders", &long);
+    assert_eq!(status, 500, "the column holds 32 letters");
+    assert!(refusal["message"].as_str().unwrap().contains("Report ID: webapi-"));
     let unknown = json!({ "entity": { "entity_id": id, "foo_bar": 1 } });
     assert_eq!(
         shop.post("orders", &unknown).1["message"],
@@ -301,6 +305,13 @@ fn payments_by_kind() {
     let captured = state(Pay::Captured);
     assert_eq!((&captured["total_paid"], &captured["total_due"]), (&json!(143), &json!(0)));
     assert_eq!(captured["items"][0]["qty_invoiced"], 2);
+    let film = NewOrder::new("default", "a@example.test", vec![NewLine::new("240-LV07", 1)]);
+    let id = shop.world.place_order(film.with_payment("braintree", Pay::Captured)).unwrap();
+    let (_, virtual_order) = shop.get(&format!("orders/{id}"));
+    assert_eq!((&virtual_order["state"], &virtual_order["is_virtual"]), (&json!("complete"), &json!(1)));
+    assert_eq!(virtual_order["shipping_amount"], 0);
+    let assignment = &virtual_order["extension_attributes"]["shipping_assignments"][0];
+    assert!(assignment["shipping"].get("address").is_none());
     let id = shop.world.place_order(wish().with_payment("braintree", Pay::Later)).unwrap();
     shop.clock.advance(Duration::from_secs(3600));
     shop.world.pay(id).unwrap();

@@ -53,6 +53,7 @@ proptest! {
     fn every_generated_order_adds_up_and_stock_ties(seed in any::<u64>()) {
         let shop = play(seed, 40);
         shop.world.orders().iter().for_each(adds_up);
+        prop_assert!(shop.world.orders().iter().any(|order| !order.reserved().is_empty()));
         // Live it a little: ship one in three, cancel one in five.
         for order in shop.world.orders() {
             if order.entity_id % 3 == 0 {
@@ -60,6 +61,8 @@ proptest! {
                 let _ = shop.world.ship(order.entity_id, source, "1Z");
             } else if order.entity_id % 5 == 0 {
                 let _ = shop.world.cancel(order.entity_id);
+            } else if order.entity_id % 7 == 0 {
+                let _ = shop.world.edit(order.entity_id, |order| order.lines.truncate(1));
             }
         }
         let mut open = BTreeMap::<(i64, String), Decimal>::new();
