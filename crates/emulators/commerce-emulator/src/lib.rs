@@ -34,7 +34,7 @@
 //! | | |
 //! | --- | --- |
 //! | orders | `GET orders`, `orders/{id}`, `orders/{id}/statuses`, `orders/{id}/comments`; `POST orders` (existing ones only), `orders/{id}/comments`, `cancel`, `hold`, `unhold` |
-//! | documents | `POST order/{id}/ship`, `order/{id}/invoice`; `GET shipments`, `shipment/{id}`, `invoices` |
+//! | documents | `POST order/{id}/ship`, `order/{id}/invoice`, `shipment/track`; `GET shipments`, `shipment/{id}`, `invoices` |
 //! | stock | `GET` and `POST inventory/source-items`, `POST inventory/source-items-delete`, `GET inventory/sources`, `sources/{code}`, `stocks`, `stock-source-links`, `stock-resolver/website/{code}`, `get-product-salable-quantity/{sku}/{stock}`, `are-products-salable`, `export-stock-salable-qty/website/{code}` |
 //! | catalogue | `GET products`, `products/{sku}`; `products/base-prices`, `base-prices-information`, `tier-prices` (`POST`, `PUT`), `tier-prices-information`, `tier-prices-delete` |
 //! | customers | `GET customers/search`, `customers/{id}`, `POST customers`, `PUT customers/{id}`, `GET customerGroups/search`, `company`, `company/{id}` |
@@ -48,8 +48,8 @@
 //!
 //! - The hosted edition (tenant paths, IMS tokens, `Store` header), GraphQL, events and webhooks, and async and bulk routes.
 //! - Admin and customer tokens and the three-legged handshake; the four secrets are there from the start.
-//! - Refunds, returns, special prices, cost, legacy stock items, the raw `POST invoices` and `POST shipment`, tracks
-//!   added later, product and company writes, quotes, shared catalogues, company credit.
+//! - Refunds, returns, special prices, cost, legacy stock items, the raw `POST invoices` and `POST shipment`,
+//!   product and company writes, quotes, shared catalogues, company credit.
 //! - Prices that include tax, fixed product taxes, hidden tax, shipping discounts, gift wrap, store credit, points, bundles
 //!   with a fixed price, back-orders, stock thresholds; virtual products are never reserved.
 //! - Price scope per website, XML answers, developer mode's traces, the rate limit of placing orders.

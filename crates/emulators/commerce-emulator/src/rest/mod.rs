@@ -236,6 +236,9 @@ fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refus
         ("GET", ["shipment", id]) => {
             need("Magento_Sales::shipment").and_then(|()| orders::shipment(call, int(id)?))
         }
+        ("POST", ["shipment", "track"]) => {
+            need("Magento_Sales::shipment").and_then(|()| orders::add_track(call))
+        }
         ("GET", ["invoices"]) => need("Magento_Sales::sales_invoice").and_then(|()| orders::invoices(call)),
         ("GET", ["inventory", "source-items"]) => {
             need("Magento_InventoryApi::source").and_then(|()| inventory::source_items(call))

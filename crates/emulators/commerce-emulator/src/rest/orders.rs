@@ -267,6 +267,50 @@ pub(super) fn shipment(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
     })
 }
 
+/// Adds a track to a shipment that exists.
+pub(super) fn add_track(call: &Call<'_>) -> Result<Value, Refusal> {
+    const CLASS: &str = "Magento\\Sales\\Api\\Data\\ShipmentTrackInterface";
+    const KNOWN: &[&str] = &[
+        "entity_id",
+        "order_id",
+        "parent_id",
+        "track_number",
+        "title",
+        "carrier_code",
+        "weight",
+        "qty",
+        "description",
+    ];
+    let body = call.body()?;
+    let entity = Input::nested(body.need("entity")?, CLASS, KNOWN)?;
+    let id = entity.int("parent_id")?.ok_or_else(|| Refusal::required("parent_id"))?;
+    let text = |name: &str| {
+        entity.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| {
+            Refusal::bad("Could not save the shipment tracking. Verify the details and try again.")
+        })
+    };
+    let (number, title, carrier_code) = (text("track_number")?, text("title")?, text("carrier_code")?);
+    let order_id = entity.int("order_id")?;
+    call.world.commit(|shop| {
+        let mut shipment = shop.shipments.get(&id).ok_or_else(Refusal::not_found)?.clone();
+        if order_id != Some(shipment.order_id) {
+            let message = "Could not save the shipment tracking. The order does not match the shipment.";
+            return Err(Refusal::bad(message));
+        }
+        let track = Track { id: shop.next_track(), number, title, carrier_code };
+        let answer = json!({
+            "entity_id": track.id,
+            "order_id": shipment.order_id,
+            "parent_id": id,
+            "track_number": track.number,
+            "title": track.title,
+            "carrier_code": track.carrier_code,
+        });
+        shipment.tracks.push(track);
+        Ok::<_, Refusal>((vec![Change::Shipment(shipment)], answer))
+    })
+}
+
 fn shipment_json(shop: &Shop, shipment: &Shipment) -> Value {
     let order = shop.orders.get(&shipment.order_id);
     let at = shipment.created_at.to_utc_text();

@@ -56,6 +56,29 @@ fn shipping_deducts_the_source_and_releases_the_reservation() {
 }
 
 #[test]
+fn a_track_is_added_later() {
+    let shop = shop();
+    let id = shop.place();
+    let shipment = shop.world.ship(id, "dc_east", TRACK).unwrap();
+    let track = |order: i64, number: &str| {
+        let entity = json!({
+            "order_id": order, "parent_id": shipment, "track_number": number, "title": "UPS",
+            "carrier_code": "ups", "weight": 0, "qty": 0, "description": "",
+        });
+        shop.post("shipment/track", &json!({ "entity": entity }))
+    };
+    let (status, added) = track(id, "1Z-LATER");
+    assert_eq!((status, &added["entity_id"]), (200, &json!(2)));
+    assert_eq!(track(id, "").0, 400);
+    assert_eq!(track(id + 1, "1Z-OTHER").0, 400);
+    let (_, read) = shop.get(&format!("shipment/{shipment}"));
+    let numbers: Vec<_> =
+        read["tracks"].as_array().unwrap().iter().map(|track| &track["track_number"]).collect();
+    assert_eq!(numbers, [TRACK, "1Z-LATER"]);
+    assert_eq!(shop.get("shipment/99").0, 404);
+}
+
+#[test]
 fn what_is_sold_out_goes_out_of_stock() {
     let shop = shop();
     shop.world.set_source_item("24-MB01", "dc_east", 1);
