@@ -8,6 +8,8 @@ use erp_core::time::{Date, Zone};
 use erp_testkit::clock::VirtualClock;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn adds_up(order: &Order) {
@@ -238,6 +240,54 @@ fn a_killed_shop_finds_everything_again() {
     assert_eq!(picture(&world), before);
     assert_eq!(world.place_order(wish()).unwrap(), 4);
     assert_eq!(world.order(4).unwrap().increment_id, "000000003");
+}
+
+const JOURNAL: &str = "COMMERCE_EMULATOR_JOURNAL";
+
+#[test]
+#[ignore = "is started and killed by the next test"]
+fn places_orders_until_it_is_killed() {
+    let path = std::env::var_os(JOURNAL).unwrap();
+    let clock = VirtualClock::new(noon());
+    let world = ShopWorld::open(path.as_ref(), clock.shared(), Quirks::new(), Vec::new()).unwrap();
+    world.seed(sample::shop());
+    loop {
+        println!("placed {}", world.place_order(wish()).unwrap());
+    }
+}
+
+#[test]
+fn what_was_told_before_a_sigkill_is_there_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.ndjson");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "world::places_orders_until_it_is_killed", "--ignored", "--nocapture"])
+        .env(JOURNAL, &path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let told: Vec<i64> = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.rsplit_once("placed ")?.1.parse().ok())
+        .take(25)
+        .collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(told, (1..=25).collect::<Vec<i64>>());
+    let clock = VirtualClock::new(noon());
+    let world = ShopWorld::open(&path, clock.shared(), Quirks::new(), Vec::new()).unwrap();
+    let orders = world.orders();
+    assert!(told.iter().all(|id| world.order(*id).is_some()), "told, so it is there");
+    orders.iter().for_each(adds_up);
+    let held = world.source_item("24-MB01", "dc_east").unwrap().quantity
+        + world.source_item("24-MB01", "dc_west").unwrap().quantity;
+    assert_eq!(
+        world.salable("24-MB01", 1),
+        held - Decimal::from(orders.len()),
+        "order and reservation are one commit"
+    );
 }
 
 fn picture(world: &ShopWorld) -> (String, Vec<commerce_emulator::rows::SourceItem>, Decimal, usize) {
