@@ -140,7 +140,6 @@ pub const KEPT_BY: &[(&str, &[&str], &str)] = &[
     ("reqwest", &["erp-http"], "one way out: send through erp_http::HttpClient"),
     ("oauth2", &["erp-http"], "log in through erp_http::auth"),
     ("jiff", &["erp-core"], "use erp_core::time, whose newtypes hide it"),
-    ("rust_decimal", &["erp-core"], "use erp_core::Decimal and erp_core::exact"),
     ("rusqlite", &["sync-engine", "sdk-benches"], "ask the ledger through sync_engine"),
 ];
 

@@ -11,7 +11,6 @@ pub const LINES_MAX: usize = 800;
 /// Folders whose sources know no float: money and quantity are exact decimals.
 pub const WITHOUT_FLOATS: &[&str] = &[
     "crates/erp-core/",
-    "crates/erp-http/",
     "crates/sync-engine/",
     "crates/odata-client/",
     "crates/commerce-client/",

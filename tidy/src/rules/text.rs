@@ -6,7 +6,7 @@ use crate::tree::File;
 /// Texts that no file may hold, with what to do. Each is written in two halves, so that this file does not hold it.
 pub const FORBIDDEN: &[(&str, &str)] = &[
     (concat!("/wo", "rk/"), MACHINE_PATH),
-    (concat!("/ro", "ot/"), MACHINE_PATH),
+    (concat!("/ro", "ot/."), MACHINE_PATH),
     (concat!("/ho", "me/"), MACHINE_PATH),
     (concat!("registry.", "npmjs"), REGISTRY),
     (concat!("registry.", "yarnpkg"), REGISTRY),
@@ -26,7 +26,7 @@ pub fn forbidden(file: &File) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (at, line) in file.text.lines().enumerate() {
         for (text, remedy) in FORBIDDEN {
-            if line.contains(text) {
+            if holds(line, text) {
                 problems.push(Problem::new(
                     format!("{}:{}", file.path, at + 1),
                     format!("holds {text:?}"),
@@ -36,6 +36,12 @@ pub fn forbidden(file: &File) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// A path counts only where it begins: `/x/` is not in `https://host/x/` nor in `$it/x/`.
+fn holds(line: &str, text: &str) -> bool {
+    let inside = |before: &str| before.ends_with(|c: char| c.is_alphanumeric() || "$_-.})*".contains(c));
+    line.match_indices(text).any(|(at, _)| !(text.starts_with('/') && inside(&line[..at])))
 }
 
 /// Blanks at the end of a line, Windows line ends, no newline at the end.
@@ -83,6 +89,9 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}");
             assert_eq!(found[0].place, "a.md:2");
         }
+        let (path, _) = FORBIDDEN[0];
+        assert_eq!(forbidden(&File::new("a.md", format!("https://example.com{path}x and $it{path}\n"))), []);
+        assert_eq!(forbidden(&File::new("a.md", format!("\"{path}x\"\n"))).len(), 1);
         assert_eq!(forbidden(&File::new("a.md", "work/x and crates.io\n")), []);
     }
 
