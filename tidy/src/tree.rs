@@ -38,9 +38,12 @@ impl File {
     }
 
     /// The crate's folder if this is a source file of a crate: `crates/erp-core` for `crates/erp-core/src/lib.rs`.
+    /// Files of tests, also those beside the code, are none.
     pub fn source_of(&self) -> Option<&str> {
-        let (folder, _) = self.path.split_once("/src/")?;
-        self.is_rust().then_some(folder)
+        let (folder, inside) = self.path.split_once("/src/")?;
+        let mut parts = inside.split('/');
+        let is_test = parts.any(|part| part == "tests" || part == "tests.rs");
+        (self.is_rust() && !is_test).then_some(folder)
     }
 }
 
@@ -109,5 +112,7 @@ mod tests {
         assert_eq!(File::new("crates/a/src/b/c.rs", "").source_of(), Some("crates/a"));
         assert_eq!(File::new("crates/a/tests/it/main.rs", "").source_of(), None);
         assert_eq!(File::new("crates/a/src/x.json", "").source_of(), None);
+        assert_eq!(File::new("crates/a/src/b/tests.rs", "").source_of(), None);
+        assert_eq!(File::new("crates/a/src/b/tests_of_time.rs", "").source_of(), Some("crates/a"));
     }
 }
