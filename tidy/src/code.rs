@@ -157,6 +157,21 @@ fn balanced(body: &str) -> usize {
     body.len()
 }
 
+/// Whether the word at `at` names a crate: a path begins with it, or a `use` brings it in. `erp_http::auth::oauth2::X`
+/// names erp_http and not oauth2.
+pub fn names_crate(code: &str, at: usize, word: &str) -> bool {
+    let (before, after) = (&code[..at], &code[at + word.len()..]);
+    let statement = before.rsplit(';').next().unwrap_or(before);
+    let import = statement.rfind("use ").map(|from| &statement[from + "use ".len()..]);
+    match import.filter(|import| !import.contains(['(', '=', '<'])) {
+        Some(import) => import.trim().trim_start_matches("::").trim_start_matches('{').trim().is_empty(),
+        None => {
+            let inside = before.strip_suffix("::").is_some_and(|path| path.ends_with(is_word));
+            !inside && after.starts_with("::")
+        }
+    }
+}
+
 /// The code without what stands behind the first `#[cfg(test)] mod`.
 pub fn without_tests(code: &str) -> &str {
     let mut from = 0;
@@ -206,6 +221,27 @@ mod tests {
         assert_eq!(words("as_f64(x1)+2.5"), [(0, "as_f64"), (7, "x1"), (11, "2"), (13, "5")]);
         let attributes = attributes("#![deny(a)]\n#[cfg(any(b, c[0]))] fn x() {}");
         assert_eq!(attributes, [(0, "deny(a)"), (12, "cfg(any(b, c[0]))")]);
+    }
+
+    #[track_caller]
+    fn names_it(code: &str, expect: bool) {
+        let at = code.find("it").unwrap();
+        assert_eq!(names_crate(code, at, "it"), expect, "{code}");
+    }
+
+    #[test]
+    fn a_crate_is_named_by_the_root_of_a_path() {
+        names_it("fn a(x: it::B) {}", true);
+        names_it("f(a, it::b())", true);
+        names_it("x; use it::B;", true);
+        names_it("} pub use it;", true);
+        names_it("use ::it::B;", true);
+        names_it("use {it::B};", true);
+        names_it("use a::it::B;", false);
+        names_it("use a::{b, it::B};", false);
+        names_it("fn a(x: a::it::B) {}", false);
+        names_it("let it = 1;", false);
+        names_it("mod it;", false);
     }
 
     #[test]

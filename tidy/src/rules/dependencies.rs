@@ -1,7 +1,7 @@
 //! Who may import whom. The picture is in ARCHITECTURE.md; this file is what keeps it true.
 
 use crate::Problem;
-use crate::code::{code_only, line_of, words};
+use crate::code::{code_only, line_of, names_crate, words};
 use crate::graph::{Member, Package};
 use crate::tree::File;
 use std::collections::{BTreeMap, BTreeSet};
@@ -241,7 +241,9 @@ pub fn kept_in_sources(members: &BTreeMap<String, Member>, files: &[File]) -> Ve
             if owner.is_some_and(|owner| keepers.contains(&owner)) {
                 continue;
             }
-            if let Some((at, word)) = words(&code).into_iter().find(|(_, word)| word == package) {
+            if let Some((at, word)) =
+                words(&code).into_iter().find(|(at, word)| word == package && names_crate(&code, *at, word))
+            {
                 let place = format!("{}:{}", file.path, line_of(&code, at));
                 problems.push(Problem::new(place, format!("names {word}"), *remedy));
             }
@@ -326,7 +328,7 @@ mod tests {
         let files = [
             File::new("crates/erp-http/src/a.rs", "use reqwest::Client;"),
             File::new("crates/shop/src/a.rs", "// reqwest\nlet x = \"reqwest\";\nuse reqwest::Client;"),
-            File::new("crates/shop/src/b.rs", "let reqwest_like = 1;"),
+            File::new("crates/shop/src/b.rs", "use erp_http::auth::oauth2::Token; let reqwest_like = 1;"),
         ];
         let found = kept_in_sources(&members, &files);
         assert_eq!(found.len(), 1, "{found:?}");

@@ -1,7 +1,7 @@
 //! No type of a package that we may want to exchange shows in a public signature.
 
 use crate::Problem;
-use crate::code::{code_only, is_word, line_of, without_tests, words};
+use crate::code::{code_only, is_word, line_of, names_crate, without_tests, words};
 use crate::tree::File;
 use std::collections::BTreeSet;
 
@@ -17,11 +17,16 @@ pub fn leaks(file: &File) -> Vec<Problem> {
     }
     let code = code_only(&file.text);
     let code = without_tests(&code);
-    let imported = imported(code);
-    let hidden = |word: &str| HIDDEN.contains(&word) || imported.contains(word);
+    // A module of ours may have a package's name, as `auth::oauth2` has: then the name means the module.
+    let own = |name: &str| code.contains(&format!("mod {name};")) || code.contains(&format!("mod {name} {{"));
+    let packages: Vec<&str> = HIDDEN.iter().copied().filter(|name| !own(name)).collect();
+    let imported = imported(code, &packages);
     let mut problems = Vec::new();
     for (at, signature) in public_signatures(code) {
-        if let Some((_, word)) = words(signature).into_iter().find(|(_, word)| hidden(word)) {
+        let shown = words(signature).into_iter().find(|(at, word)| {
+            imported.contains(*word) || packages.contains(word) && names_crate(signature, *at, word)
+        });
+        if let Some((_, word)) = shown {
             let what = format!("a public signature shows {word}");
             let remedy = "take or give a type of ours, and keep the package behind it";
             problems.push(Problem::new(format!("{}:{}", file.path, line_of(code, at)), what, remedy));
@@ -31,13 +36,13 @@ pub fn leaks(file: &File) -> Vec<Problem> {
 }
 
 /// The names that `use` brings in from hidden packages.
-fn imported(code: &str) -> BTreeSet<String> {
+fn imported(code: &str, packages: &[&str]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices("use ") {
         let statement = code[at + "use ".len()..].split(';').next().unwrap_or("").trim();
         let root: String = statement.trim_start_matches("::").chars().take_while(|c| is_word(*c)).collect();
         let starts_a_word = !code[..at].ends_with(is_word);
-        if !starts_a_word || !HIDDEN.contains(&root.as_str()) {
+        if !starts_a_word || !packages.contains(&root.as_str()) {
             continue;
         }
         for item in statement.split(['{', '}', ',']) {
@@ -116,6 +121,8 @@ mod tests {
         shows("pub struct A { pub inner: oauth2::Token, b: u8 }", &["oauth2"]);
         shows("pub struct A(pub reqwest::Url);", &["reqwest"]);
         shows("pub use reqwest::{self, Url};", &["reqwest"]);
+        shows("pub use reqwest;", &["reqwest"]);
+        shows("pub fn a(c: ::reqwest::Client) {}", &["reqwest"]);
         shows("pub type A = B<reqwest::Url>;", &["reqwest"]);
         shows("impl From<rusqlite::Error> for Mine {}", &["rusqlite"]);
     }
@@ -127,6 +134,8 @@ mod tests {
         shows("pub struct A { inner: reqwest::Client }", &[]);
         shows("pub struct A(reqwest::Client);", &[]);
         shows("use rusqlite::Connection;\nfn a(c: Connection) {}", &[]);
+        shows("pub mod oauth2;\npub use oauth2::Mine;\npub fn a(x: oauth2::Mine) {}", &[]);
+        shows("pub fn a(x: crate::auth::oauth2::Mine, oauth2: u8) {}", &[]);
         shows("pub const A: u8 = hyper_like();", &[]);
         shows("/// reqwest::Client\npub fn a(c: \"reqwest\") {}", &[]);
     }
