@@ -1,0 +1,130 @@
+//! How this connector logs in, and why.
+//!
+//! A communication user with a password (`basic`) works for every S/4HANA API, cloud and on premise. `oauth2` is client
+//! credentials, which some communication arrangements and all gateways in front of SAP take. `bearer` is a token that
+//! somebody else renews; `api_key` is the vendor's public sandbox. All of them sit inside a CSRF session, because every
+//! write to SAP needs one.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use erp_core::error::{Error, Result};
+use erp_http::{Authorize, Request};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde::Deserialize;
+use std::fmt;
+
+/// How to log in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum SapAuth {
+    /// A technical or communication user.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A token that somebody else renews.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+    /// The header `APIKey` of the vendor's public sandbox.
+    ApiKey {
+        /// The key.
+        key: Secret,
+    },
+}
+
+impl SapAuth {
+    /// A technical or communication user.
+    pub fn basic(user: impl Into<String>, password: impl Into<Secret>) -> Self {
+        Self::Basic { user: user.into(), password: password.into() }
+    }
+
+    /// A token that somebody else renews.
+    pub fn bearer(token: impl Into<Secret>) -> Self {
+        Self::Bearer { token: token.into() }
+    }
+
+    /// The key of the vendor's public sandbox.
+    pub fn api_key(key: impl Into<Secret>) -> Self {
+        Self::ApiKey { key: key.into() }
+    }
+}
+
+/// A secret: a text, or where it is kept. A file is read anew for every try, so that a rotation needs no restart.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+pub struct Secret(Source);
+
+#[derive(Clone)]
+enum Source {
+    Text(String),
+    Env(String),
+    File(String),
+}
+
+impl Secret {
+    /// Kept in an environment variable.
+    pub fn env(name: impl Into<String>) -> Self {
+        Self(Source::Env(name.into()))
+    }
+
+    /// Kept in a file; white space at its end is not part of it.
+    pub fn file(path: impl Into<String>) -> Self {
+        Self(Source::File(path.into()))
+    }
+
+    fn read(&self) -> Result<String> {
+        match &self.0 {
+            Source::Text(text) => Ok(text.clone()),
+            Source::Env(name) => {
+                std::env::var(name).map_err(|_| Error::config(format!("the environment has no variable {name}")))
+            }
+            Source::File(path) => std::fs::read_to_string(path)
+                .map(|text| text.trim_end().to_owned())
+                .map_err(|_| Error::config(format!("the secret's file {path} cannot be read"))),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Secret {
+    fn from(text: T) -> Self {
+        Self(Source::Text(text.into()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Text(_) => f.write_str("Secret(…)"),
+            Source::Env(name) => write!(f, "Secret(env {name})"),
+            Source::File(path) => write!(f, "Secret(file {path})"),
+        }
+    }
+}
+
+/// Puts the credential of a [`SapAuth`] onto a request.
+#[derive(Debug)]
+pub(crate) struct Credential(pub(crate) SapAuth);
+
+#[async_trait]
+impl Authorize for Credential {
+    async fn authorize(&self, request: &mut Request) -> Result<()> {
+        let (name, value) = match &self.0 {
+            SapAuth::Basic { user, password } => {
+                (AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.read()?))))
+            }
+            SapAuth::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.read()?)),
+            SapAuth::ApiKey { key } => (HeaderName::from_static("apikey"), key.read()?),
+        };
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| Error::config("the credential holds characters that no header can carry"))?;
+        value.set_sensitive(true);
+        request.headers.insert(name, value);
+        Ok(())
+    }
+}
