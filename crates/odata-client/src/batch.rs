@@ -22,6 +22,7 @@ use std::fmt;
 #[must_use]
 pub struct Batch {
     items: Vec<Request>,
+    continue_on_error: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +86,17 @@ impl Batch {
         self
     }
 
+    /// Asks the server to go on after an item that failed: `Prefer: odata.continue-on-error`.
+    pub fn continue_on_error(mut self) -> Self {
+        self.continue_on_error = true;
+        self
+    }
+
+    /// Whether the server is asked to go on.
+    pub(crate) fn continues(&self) -> bool {
+        self.continue_on_error
+    }
+
     /// How many items there are: reads and change sets.
     pub fn len(&self) -> usize {
         self.items.len()
@@ -104,7 +116,7 @@ impl Batch {
     pub(crate) fn write(
         &self,
         url: &dyn Fn(&str) -> String,
-        language: &[(String, String)],
+        headers: &[(String, String)],
     ) -> (String, Bytes) {
         let boundary = self.free_boundary();
         let mut out = Vec::new();
@@ -115,11 +127,11 @@ impl Batch {
                     let get = Operation {
                         method: Method::GET,
                         url: target.clone(),
-                        headers: language.to_vec(),
+                        headers: Vec::new(),
                         body: Vec::new(),
                         content_id: None,
                     };
-                    get.write(&mut out, url, None);
+                    get.write(&mut out, url, headers, None);
                 }
                 Request::ChangeSet(changes) => {
                     let inner = format!("changeset_{}_{boundary}", index + 1);
@@ -127,7 +139,7 @@ impl Batch {
                     line(&mut out, "");
                     for (number, operation) in changes.operations.iter().enumerate() {
                         line(&mut out, &format!("--{inner}"));
-                        operation.write(&mut out, url, Some(&operation.id(number)));
+                        operation.write(&mut out, url, headers, Some(&operation.id(number)));
                     }
                     line(&mut out, &format!("--{inner}--"));
                 }
@@ -161,8 +173,11 @@ impl Batch {
         let content_type = response.header("content-type").unwrap_or_default();
         let boundary = mime::boundary(content_type)
             .ok_or_else(|| Error::malformed("the answer to a batch is no multipart"))?;
-        let parts = mime::split(&response.body, boundary)
+        let mime::Parts { parts, closed } = mime::split(&response.body, boundary)
             .ok_or_else(|| Error::malformed("the answer to a batch has too many parts"))?;
+        if !closed {
+            return Err(Error::malformed("the answer to a batch is cut off"));
+        }
         if parts.len() > self.items.len() {
             return Err(Error::malformed(format!(
                 "the answer to a batch of {} has {} parts",
@@ -171,7 +186,14 @@ impl Batch {
             )));
         }
         let mut parts = parts.into_iter();
-        let items = self.items.iter().map(|item| item.read(parts.next())).collect::<Result<_>>()?;
+        let mut items: Vec<BatchItem> = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            let stopped = items.iter().any(BatchItem::is_failure);
+            items.push(match parts.next() {
+                Some(part) => item.read(&part)?,
+                None => item.missing(stopped),
+            });
+        }
         Ok(BatchAnswer { items, started: response.started })
     }
 }
@@ -187,7 +209,7 @@ impl ChangeSet {
     /// # Errors
     /// `Unexpected` if the body cannot be written as JSON.
     pub fn create<B: Serialize + ?Sized>(self, path: impl Into<ResourcePath>, body: &B) -> Result<Self> {
-        Ok(self.push(Method::POST, path.into(), Vec::new(), json(body)?))
+        Ok(self.push(Method::POST, &path.into(), Vec::new(), json(body)?))
     }
 
     /// Adds a partial update.
@@ -203,13 +225,13 @@ impl ChangeSet {
     ) -> Result<Self> {
         let tunnel = verb.header().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let headers = if_match.header().into_iter().chain(tunnel).collect();
-        Ok(self.push(verb.method(), path.into(), headers, json(body)?))
+        Ok(self.push(verb.method(), &path.into(), headers, json(body)?))
     }
 
     /// Adds a deletion.
     pub fn delete(self, path: impl Into<ResourcePath>, if_match: &IfMatch) -> Self {
         let headers = if_match.header().into_iter().collect();
-        self.push(Method::DELETE, path.into(), headers, Vec::new())
+        self.push(Method::DELETE, &path.into(), headers, Vec::new())
     }
 
     /// Names the operation added last, so that later ones can say `$name`. Without it operations are numbered from 1.
@@ -233,7 +255,7 @@ impl ChangeSet {
     fn push(
         mut self,
         method: Method,
-        path: ResourcePath,
+        path: &ResourcePath,
         headers: Vec<(String, String)>,
         body: Vec<u8>,
     ) -> Self {
@@ -242,11 +264,10 @@ impl ChangeSet {
         self
     }
 
-    fn read(&self, part: Option<mime::Part>) -> Result<ChangeSetOutcome> {
-        let Some(part) = part else { return Ok(ChangeSetOutcome::NotExecuted) };
+    fn read(&self, part: &mime::Part) -> Result<ChangeSetOutcome> {
         let content_type = part.headers.get("content-type").and_then(|value| value.to_str().ok());
         let Some(boundary) = content_type.and_then(mime::boundary) else {
-            let answer = PartResponse::read(&part)?;
+            let answer = PartResponse::read(part)?;
             return Ok(match (answer.is_success(), self.operations.len()) {
                 (false, _) => ChangeSetOutcome::Failed(answer),
                 (true, 1) => ChangeSetOutcome::Applied(vec![answer]),
@@ -255,12 +276,12 @@ impl ChangeSet {
         };
         let inner = mime::split(&part.body, boundary)
             .ok_or_else(|| Error::malformed("a change set's answer has too many parts"))?;
-        let answers = inner.iter().map(PartResponse::read).collect::<Result<Vec<_>>>()?;
+        let answers = inner.parts.iter().map(PartResponse::read).collect::<Result<Vec<_>>>()?;
         if let Some(at) = answers.iter().position(|answer| !answer.is_success()) {
             let mut answers = answers;
             return Ok(ChangeSetOutcome::Failed(answers.swap_remove(at)));
         }
-        Ok(self.in_order(answers))
+        Ok(if inner.closed { self.in_order(answers) } else { ChangeSetOutcome::Unclear(answers) })
     }
 
     /// Puts the answers into the operations' order: by Content-ID if all have one, else by position.
@@ -287,7 +308,13 @@ impl Operation {
         self.content_id.clone().unwrap_or_else(|| (number + 1).to_string())
     }
 
-    fn write(&self, out: &mut Vec<u8>, url: &dyn Fn(&str) -> String, content_id: Option<&str>) {
+    fn write(
+        &self,
+        out: &mut Vec<u8>,
+        url: &dyn Fn(&str) -> String,
+        fixed: &[(String, String)],
+        content_id: Option<&str>,
+    ) {
         line(out, "Content-Type: application/http");
         line(out, "Content-Transfer-Encoding: binary");
         if let Some(id) = content_id {
@@ -298,7 +325,7 @@ impl Operation {
         let target = if self.url.starts_with('$') { self.url.clone() } else { url(&self.url) };
         line(out, &format!("{} {target} HTTP/1.1", self.method));
         line(out, "Accept: application/json");
-        for (name, value) in &self.headers {
+        for (name, value) in fixed.iter().chain(&self.headers) {
             line(out, &format!("{name}: {value}"));
         }
         if !self.body.is_empty() {
@@ -312,13 +339,19 @@ impl Operation {
 }
 
 impl Request {
-    fn read(&self, part: Option<mime::Part>) -> Result<BatchItem> {
+    fn read(&self, part: &mime::Part) -> Result<BatchItem> {
         match self {
             Self::ChangeSet(changes) => changes.read(part).map(BatchItem::ChangeSet),
-            Self::Get(_) => match part {
-                Some(part) => PartResponse::read(&part).map(BatchItem::Get),
-                None => Ok(BatchItem::NotExecuted),
-            },
+            Self::Get(_) => PartResponse::read(part).map(BatchItem::Get),
+        }
+    }
+
+    /// No part came. That means "not executed" only where the server had a reason to stop.
+    fn missing(&self, stopped: bool) -> BatchItem {
+        match self {
+            Self::Get(_) => BatchItem::NotExecuted,
+            Self::ChangeSet(_) if stopped => BatchItem::ChangeSet(ChangeSetOutcome::NotExecuted),
+            Self::ChangeSet(_) => BatchItem::ChangeSet(ChangeSetOutcome::Unclear(Vec::new())),
         }
     }
 }
@@ -343,6 +376,17 @@ pub enum BatchItem {
     ChangeSet(ChangeSetOutcome),
     /// A read was not answered, because the server stopped before it.
     NotExecuted,
+}
+
+impl BatchItem {
+    /// Whether the server refused it.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Get(answer) => !answer.is_success(),
+            Self::ChangeSet(outcome) => matches!(outcome, ChangeSetOutcome::Failed(_)),
+            Self::NotExecuted => false,
+        }
+    }
 }
 
 /// What became of a change set.
@@ -413,3 +457,6 @@ fn line(out: &mut Vec<u8>, text: &str) {
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,7 +137,7 @@ pub struct Collection<'a> {
 
 #[derive(Deserialize)]
 struct Root<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "also_null")]
     d: Option<&'a RawValue>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
@@ -153,6 +153,11 @@ struct Inner<'a> {
     next: Option<String>,
     #[serde(default, rename = "__delta")]
     delta: Option<String>,
+}
+
+/// serde takes `null` for "not there", and `{"d":null}` says that there is nothing.
+fn also_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Reads a collection.
@@ -173,7 +178,8 @@ pub fn collection(body: &[u8]) -> Result<Collection<'_>> {
     Ok(Collection { rows, count, next, delta: inner.delta })
 }
 
-/// Reads a single entity, also one that stands under `results`.
+/// Reads a single entity, also one that stands under `results`. A `null` is handed out as it is: a to-one navigation
+/// that leads nowhere.
 ///
 /// # Errors
 /// As [`collection`]; a list is no entity, unless it has exactly one row.
@@ -185,7 +191,7 @@ pub fn entity(body: &[u8]) -> Result<&RawValue> {
         d
     };
     match candidate.get().as_bytes().first() {
-        Some(b'{') => Ok(candidate),
+        Some(b'{' | b'n') => Ok(candidate),
         Some(b'[') => match parse::<Vec<&RawValue>>(candidate.get())?.as_slice() {
             [only] => Ok(only),
             rows => Err(Error::malformed(format!("one entity was asked for, and {} came", rows.len()))),
@@ -210,7 +216,7 @@ pub fn function<'a>(name: &str, body: &'a [u8]) -> Result<&'a RawValue> {
     let short = name.rsplit(['/', '.']).next().unwrap_or(name);
     let named = members.iter().filter(|(key, _)| !key.starts_with("__"));
     match named.collect::<Vec<_>>().as_slice() {
-        [(key, value)] if key.as_ref() == short => match parse::<Inner<'_>>(value.get()) {
+        [(key, value)] if key.eq_ignore_ascii_case(short) => match parse::<Inner<'_>>(value.get()) {
             Ok(Inner { results: Some(results), .. }) => Ok(results),
             _ => Ok(value),
         },
@@ -265,3 +271,6 @@ fn unreadable(error: &serde_json::Error) -> Error {
     let what = if error.is_eof() { "the answer is cut off" } else { "the answer is no OData V2 envelope" };
     Error::malformed(format!("{what} (line {}, column {})", error.line(), error.column()))
 }
+
+#[cfg(test)]
+mod tests;

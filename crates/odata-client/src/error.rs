@@ -136,7 +136,7 @@ impl fmt::Debug for ErrorDetail {
 
 fn from_json(text: &str) -> Option<ODataError> {
     let root: Value = serde_json::from_str(text).ok()?;
-    let error = root.get("error")?;
+    let Some(error) = root.get("error") else { return from_foreign_json(&root) };
     if let Some(message) = error.as_str() {
         return Some(ODataError { message: bounded(message), is_odata: true, ..ODataError::default() });
     }
@@ -156,6 +156,13 @@ fn from_json(text: &str) -> Option<ODataError> {
         is_odata: true,
         status: 0,
     })
+}
+
+/// A gateway in between: `{"fault":{"faultstring":…}}` or `{"message":…}`. Its codes are not the service's.
+fn from_foreign_json(root: &Value) -> Option<ODataError> {
+    let said = root.pointer("/fault/faultstring").or_else(|| root.get("message")).map(plain);
+    let message = bounded(&said.filter(|text| !text.is_empty())?);
+    Some(ODataError { message, ..ODataError::default() })
 }
 
 fn detail(value: &Value) -> ErrorDetail {
@@ -253,3 +260,6 @@ fn foreign(text: &str) -> String {
 fn bounded(text: &str) -> String {
     text.chars().filter(|char| !char.is_control() || *char == ' ').take(TEXT_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests;

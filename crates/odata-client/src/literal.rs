@@ -89,8 +89,8 @@ impl Literal {
             Self::Time(span) => format!("time'{}'", crate::v2::time_text(*span)),
             Self::Guid(text) => format!("guid'{}'", encode(text)),
             Self::Binary(bytes) => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("binary'{hex}'")
+                let digits = bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]);
+                format!("binary'{}'", digits.collect::<String>())
             }
         }
     }
@@ -203,3 +203,6 @@ pub(crate) fn encode_but(text: &str, raw: &[u8]) -> String {
 fn hex_digit(nibble: u8) -> char {
     char::from(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 })
 }
+
+#[cfg(test)]
+mod tests;

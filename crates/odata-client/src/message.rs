@@ -71,7 +71,7 @@ struct Wire {
     message: Value,
     severity: Value,
     target: Value,
-    details: Vec<Wire>,
+    details: Option<Vec<Wire>>,
 }
 
 fn from_json(text: &str) -> Vec<ServiceMessage> {
@@ -82,7 +82,7 @@ fn from_json(text: &str) -> Vec<ServiceMessage> {
     };
     let mut out = Vec::new();
     for mut root in roots {
-        let details = std::mem::take(&mut root.details);
+        let details = root.details.take().unwrap_or_default();
         out.extend([root].into_iter().chain(details).map(|wire| ServiceMessage {
             code: plain(&wire.code),
             message: plain(&wire.message),
@@ -134,3 +134,6 @@ fn from_xml(text: &str) -> Vec<ServiceMessage> {
     out.retain(|message| !message.code.is_empty() || !message.message.is_empty());
     out
 }
+
+#[cfg(test)]
+mod tests;

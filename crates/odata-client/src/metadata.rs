@@ -20,6 +20,7 @@ pub struct Metadata {
 /// An entity set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is an annotation of its own")]
 pub struct EntitySet {
     /// Its type, without namespace.
     pub entity_type: String,
@@ -48,6 +49,7 @@ pub struct EntityType {
 /// A property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is an annotation of its own")]
 pub struct Property {
     /// `Edm.String` and so on.
     pub edm_type: String,
@@ -188,3 +190,6 @@ fn allowed(tag: Tag<'_>, name: &str) -> bool {
         found.rsplit_once(':').is_some_and(|(_, local)| local == name) && value == "false"
     })
 }
+
+#[cfg(test)]
+mod tests;

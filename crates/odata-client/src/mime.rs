@@ -45,9 +45,16 @@ pub(crate) fn boundary(content_type: &str) -> Option<&str> {
     None
 }
 
-/// Splits a body at its boundary: preamble and epilogue are dropped, and a missing end is taken as the end. `None` if
-/// there are more parts than anybody sends.
-pub(crate) fn split(body: &Bytes, boundary: &str) -> Option<Vec<Part>> {
+/// The parts of a body.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) parts: Vec<Part>,
+    /// Whether the closing delimiter came: without it the body may have been cut, and what is missing proves nothing.
+    pub(crate) closed: bool,
+}
+
+/// Splits a body at its boundary; preamble and epilogue are dropped. `None` if there are more parts than anybody sends.
+pub(crate) fn split(body: &Bytes, boundary: &str) -> Option<Parts> {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut parts = Vec::new();
     let mut start = None;
@@ -64,7 +71,7 @@ pub(crate) fn split(body: &Bytes, boundary: &str) -> Option<Vec<Part>> {
             }
             start = Some(next);
             if marker == Some(b"--") {
-                return Some(parts);
+                return Some(Parts { parts, closed: true });
             }
         }
         if next <= at {
@@ -75,7 +82,7 @@ pub(crate) fn split(body: &Bytes, boundary: &str) -> Option<Vec<Part>> {
     if let Some(from) = start.filter(|from| *from < body.len()) {
         parts.push(part(&body.slice(from..)));
     }
-    Some(parts)
+    Some(Parts { parts, closed: false })
 }
 
 /// Reads the HTTP answer inside a part. `None` if it has no status line.
@@ -97,7 +104,10 @@ pub(crate) fn inner_http(part: &Bytes) -> Option<InnerHttp> {
     let length: Option<usize> =
         headers.get("content-length").and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let body = match length {
-        Some(length) if length <= body.len() => body.slice(..length),
+        // Some servers count characters instead of bytes; the delimiter knows better.
+        Some(length) if body.get(length..).is_some_and(|rest| rest.trim_ascii().is_empty()) => {
+            body.slice(..length)
+        }
         _ => body,
     };
     let body = if status == 204 || status == 304 { Bytes::new() } else { body };
@@ -163,3 +173,6 @@ fn end_before(text: &[u8], from: usize, delimiter: usize) -> usize {
 fn trim_end(line: &[u8]) -> &[u8] {
     line.trim_ascii_end()
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,8 +68,8 @@ impl From<&ResourcePath> for ResourcePath {
     }
 }
 
-/// A read: a resource and its options.
-#[derive(Debug, Clone)]
+/// A read: a resource and its options. `Debug` shows no value.
+#[derive(Clone)]
 #[must_use]
 pub struct Query {
     path: ResourcePath,
@@ -206,6 +206,17 @@ impl Query {
     }
 }
 
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let params: Vec<&str> = self.params.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Query")
+            .field("path", &self.path)
+            .field("filter", &self.filter)
+            .field("params", &params)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A condition. `Debug` shows its size only.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use]
@@ -337,3 +348,6 @@ impl fmt::Debug for Filter {
         write!(f, "Filter({} characters)", self.text.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

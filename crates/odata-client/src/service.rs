@@ -20,8 +20,8 @@ use erp_core::id::EntityTag;
 use erp_core::time::Timestamp;
 use erp_http::{Call, HttpClient, Request, Response};
 use futures_util::stream::BoxStream;
-use http::Method;
 use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -29,8 +29,8 @@ use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
-/// A typed client of one service. Cheap to clone.
-#[derive(Debug, Clone)]
+/// A typed client of one service. Cheap to clone. `Debug` shows no header, because one may be a key.
+#[derive(Clone)]
 #[must_use]
 pub struct ODataService {
     http: HttpClient,
@@ -55,7 +55,7 @@ pub struct Entity<T> {
     pub etag: Option<EntityTag>,
     /// When the request that brought it began.
     pub started: Timestamp,
-    /// Its own JSON text, as evidence.
+    /// Its own JSON text, as evidence. It shares the memory of the whole answer: copy it to keep it for long.
     pub raw: Bytes,
 }
 
@@ -69,6 +69,16 @@ impl<T> Entity<T> {
 impl<T> fmt::Debug for Entity<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entity({} bytes)", self.raw.len())
+    }
+}
+
+impl fmt::Debug for ODataService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ODataService")
+            .field("system", self.http.system())
+            .field("path", &self.root.path())
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,7 +176,7 @@ impl ODataService {
         list::pages(self.clone(), cx.clone(), call, query)
     }
 
-    /// One entity. `None` only if the connector's table says `NotFound` *and* the answer was an OData error with a code:
+    /// One entity. `None` if a navigation leads nowhere; else only if the connector's table says `NotFound` *and* the answer was an OData error with a code:
     /// a bare 404 comes from a wrong path or a service that is not there, and is no proof of absence.
     ///
     /// # Errors
@@ -182,8 +192,14 @@ impl ODataService {
             Ok(response) => response,
             Err(error) => return absent(error).map(|()| None),
         };
-        let read = || self.read_entity(call, &response, envelope::entity(&response.body)?);
-        read().map(Some).map_err(|e| e.with_operation(call.operation))
+        if response.status == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let read = || match envelope::entity(&response.body)? {
+            nothing if nothing.get() == "null" => Ok(None),
+            row => read_entity(call, &response, row).map(Some),
+        };
+        read().map_err(|e: Error| e.with_operation(call.operation))
     }
 
     /// The number behind `…/$count`.
@@ -242,35 +258,35 @@ impl ODataService {
             params.iter().fold(Query::new(name), |query, (name, value)| query.literal_param(name, value));
         let request = self.request(method, query.path(), &query.to_query_string(self.protocol));
         let response = self.http.execute(cx, call, request).await?;
-        self.written(call, response, |body| envelope::function(name, body))
+        self.written(call, &response, |body| envelope::function(name, body))
     }
 
     /// Creates an entity of a set, or below a navigation.
     ///
     /// # Errors
     /// The connector's classification. An answer that cannot be read after the work was done has effect `Applied`.
-    pub async fn create<T: DeserializeOwned, B: Serialize + ?Sized>(
+    pub async fn create<T: DeserializeOwned, B: Serialize + Sync + ?Sized>(
         &self,
         cx: &Context,
         call: Call,
-        path: impl Into<ResourcePath>,
+        path: impl Into<ResourcePath> + Send,
         body: &B,
     ) -> Result<Written<T>> {
         let body = json(body)?;
         let request = self.request(Method::POST, &path.into(), "").with_json(body);
         let response = self.http.execute(cx, call, request).await?;
-        self.written(call, response, envelope::entity)
+        self.written(call, &response, envelope::entity)
     }
 
     /// Changes the properties that the body has.
     ///
     /// # Errors
     /// As [`ODataService::create`].
-    pub async fn update<T: DeserializeOwned, B: Serialize + ?Sized>(
+    pub async fn update<T: DeserializeOwned, B: Serialize + Sync + ?Sized>(
         &self,
         cx: &Context,
         call: Call,
-        path: impl Into<ResourcePath>,
+        path: impl Into<ResourcePath> + Send,
         if_match: &IfMatch,
         body: &B,
     ) -> Result<Written<T>> {
@@ -280,7 +296,7 @@ impl ODataService {
             request = request.with_header(HeaderName::from_static(name), value);
         }
         let response = self.http.execute(cx, call, if_match.put_on(request)?).await?;
-        self.written(call, response, envelope::entity)
+        self.written(call, &response, envelope::entity)
     }
 
     /// Deletes an entity.
@@ -291,7 +307,7 @@ impl ODataService {
         &self,
         cx: &Context,
         call: Call,
-        path: impl Into<ResourcePath>,
+        path: impl Into<ResourcePath> + Send,
         if_match: &IfMatch,
     ) -> Result<Written<()>> {
         let request = if_match.put_on(self.request(Method::DELETE, &path.into(), ""))?;
@@ -305,13 +321,16 @@ impl ODataService {
     /// The connector's classification, or `Malformed`; if the batch writes, its effect is then `Unknown`.
     pub async fn batch(&self, cx: &Context, call: Call, batch: &Batch) -> Result<BatchAnswer> {
         let url = |relative: &str| self.part(relative);
-        let mut language: Vec<(String, String)> = Vec::new();
+        let mut fixed: Vec<(String, String)> = Vec::new();
         for (name, value) in &self.headers {
-            language.extend(value.to_str().ok().map(|value| (name.to_string(), value.to_owned())));
+            fixed.extend(value.to_str().ok().map(|value| (name.to_string(), value.to_owned())));
         }
-        let (boundary, body) = batch.write(&url, &language);
+        let (boundary, body) = batch.write(&url, &fixed);
         let mut request = self.request(Method::POST, &ResourcePath::set("$batch"), "");
         request.headers.insert(ACCEPT, HeaderValue::from_static("multipart/mixed"));
+        if batch.continues() {
+            request = request.with_header(HeaderName::from_static("prefer"), "odata.continue-on-error");
+        }
         let request = request.with_body(&format!("multipart/mixed; boundary={boundary}"), body);
         let response = self.http.execute(cx, call, request).await?;
         let effect = if batch.writes() { Effect::Unknown } else { Effect::None };
@@ -379,17 +398,6 @@ impl ODataService {
         }
     }
 
-    pub(crate) fn read_entity<T: DeserializeOwned>(
-        &self,
-        call: Call,
-        response: &Response,
-        row: &RawValue,
-    ) -> Result<Entity<T>> {
-        let value = erp_http::json::decode_bytes(call.operation, row.get().as_bytes())?;
-        let raw = response.body.slice_ref(row.get().as_bytes());
-        Ok(Entity { value, etag: envelope::etag_of(row), started: response.started, raw })
-    }
-
     fn messages(&self, response: &Response) -> Vec<ServiceMessage> {
         let values = response.headers.get_all(&*self.message_header);
         values.iter().flat_map(|value| read_messages(&String::from_utf8_lossy(value.as_bytes()))).collect()
@@ -409,21 +417,27 @@ impl ODataService {
     fn written<T: DeserializeOwned>(
         &self,
         call: Call,
-        response: Response,
+        response: &Response,
         find: impl FnOnce(&[u8]) -> Result<&RawValue>,
     ) -> Result<Written<T>> {
-        let mut written = self.bare(&response);
+        let mut written = self.bare(response);
         if response.body.trim_ascii().is_empty() {
             return Ok(written);
         }
-        let effect = write::effect_of_unreadable(call, &response);
+        let effect = write::effect_of_unreadable(call, response);
         let entity = find(&response.body)
-            .and_then(|row| self.read_entity(call, &response, row))
+            .and_then(|row| read_entity(call, response, row))
             .map_err(|e| e.with_effect(effect).with_operation(call.operation))?;
         written.etag = written.etag.or_else(|| entity.etag.clone());
         written.entity = Some(entity);
         Ok(written)
     }
+}
+
+fn read_entity<T: DeserializeOwned>(call: Call, response: &Response, row: &RawValue) -> Result<Entity<T>> {
+    let value = erp_http::json::decode_bytes(call.operation, row.get().as_bytes())?;
+    let raw = response.body.slice_ref(row.get().as_bytes());
+    Ok(Entity { value, etag: envelope::etag_of(row), started: response.started, raw })
 }
 
 /// Whether this error proves that the entity is not there.
@@ -438,6 +452,6 @@ fn absent(error: Error) -> Result<()> {
     Err(error.with_kind(ErrorKind::Config).with_context("hint", "a bare 404: is the service path right?"))
 }
 
-fn json<B: Serialize + ?Sized>(body: &B) -> Result<Vec<u8>> {
+fn json<B: Serialize + Sync + ?Sized>(body: &B) -> Result<Vec<u8>> {
     serde_json::to_vec(body).map_err(|_| Error::unexpected("a body cannot be written as JSON"))
 }

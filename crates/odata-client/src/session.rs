@@ -58,10 +58,13 @@ struct Slot {
     flight: FlightLock<()>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
-    generation: u64,
     known: Option<Known>,
+    /// How many fetches have failed, and how the last one did: who waited for it fails with it, and does not try again
+    /// one after the other.
+    failures: u64,
+    failure: Option<(ErrorKind, String)>,
 }
 
 #[derive(Clone)]
@@ -119,7 +122,7 @@ impl CsrfSession {
     /// Says where a service's root is, with its fixed query and headers, so that the fetch is made as the writes are.
     pub fn cover(&self, root: &Url, headers: &HeaderMap) {
         let mut slots = self.slots();
-        let key = root.path().trim_end_matches('/').to_owned();
+        let key = place(root, root.path().trim_end_matches('/'));
         slots.entry(key).or_insert_with(|| Arc::new(Slot::new(root, headers)));
     }
 
@@ -130,8 +133,9 @@ impl CsrfSession {
     /// The session of the service that the request goes to: the longest known root above it, or the request's folder.
     fn slot(&self, url: &Url) -> Arc<Slot> {
         let mut slots = self.slots();
+        let target = place(url, url.path());
         let above = |root: &str| {
-            url.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            target.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if let Some((_, slot)) =
             slots.iter().filter(|(root, _)| above(root)).max_by_key(|(root, _)| root.len())
@@ -141,8 +145,9 @@ impl CsrfSession {
         let folder = url.path().rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         let mut root = url.clone();
         root.set_path(&folder);
+        root.set_query(None);
         let slot = Arc::new(Slot::new(&root, &HeaderMap::new()));
-        slots.insert(folder, Arc::clone(&slot));
+        slots.insert(place(&root, &folder), Arc::clone(&slot));
         slot
     }
 
@@ -161,19 +166,30 @@ impl CsrfSession {
         if let Some(known) = self.fresh(way, slot) {
             return Ok(known.pair);
         }
+        let failures = slot.state().failures;
         let _flight = slot.flight.lock().await;
         if let Some(known) = self.fresh(way, slot) {
             return Ok(known.pair);
         }
-        let fetched = self.fetch(way, slot).await?;
+        if let Some((kind, message)) = slot.failure_since(failures) {
+            return Err(Error::new(kind, message));
+        }
+        let fetched = match self.fetch(way, slot).await {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                let mut state = slot.state();
+                state.failures += 1;
+                state.failure = Some((error.kind().clone(), error.message().to_owned()));
+                drop(state);
+                return Err(error);
+            }
+        };
         let pair = match fetched {
             Fetched::Pair(pair) => Some(Arc::new(pair)),
             Fetched::NotRequired => None,
             Fetched::Refused => return Ok(None),
         };
-        let mut state = slot.state();
-        state.generation += 1;
-        state.known = Some(Known { fetched_at: way.clock.now(), pair: pair.clone() });
+        slot.state().known = Some(Known { fetched_at: way.clock.now(), pair: pair.clone() });
         Ok(pair)
     }
 
@@ -184,28 +200,27 @@ impl CsrfSession {
 
     /// Tries what servers are known to answer, cheapest first.
     async fn fetch(&self, way: &WayOut, slot: &Slot) -> Result<Fetched> {
-        let mut open = false;
-        let mut trouble: Option<StatusCode> = None;
+        let mut told = None;
         for (method, slash) in [(Method::HEAD, true), (Method::GET, true), (Method::HEAD, false)] {
-            let response = self.ask(way, slot, method, slash).await?;
+            let response = self.ask(way, slot, &method, slash).await?;
             if let Some(pair) = Pair::read(&response) {
                 return Ok(Fetched::Pair(pair));
             }
-            match response.status {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Ok(Fetched::Refused),
-                status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
-                    trouble = Some(status);
-                }
-                _ => open = true,
+            // Many servers and proxies do not know HEAD; what GET says counts.
+            if method == Method::GET {
+                told = Some(response);
             }
         }
-        match trouble {
-            Some(status) if !open => Err(troubled(status)),
+        match told {
+            Some(response) if matches!(response.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                Ok(Fetched::Refused)
+            }
+            Some(response) if is_trouble(response.status) => Err(troubled(&response)),
             _ => Ok(Fetched::NotRequired),
         }
     }
 
-    async fn ask(&self, way: &WayOut, slot: &Slot, method: Method, slash: bool) -> Result<Response> {
+    async fn ask(&self, way: &WayOut, slot: &Slot, method: &Method, slash: bool) -> Result<Response> {
         let mut refreshed = false;
         loop {
             let mut request = slot.request(method.clone(), slash);
@@ -235,10 +250,24 @@ enum Fetched {
     Refused,
 }
 
-fn troubled(status: StatusCode) -> Error {
-    let kind =
-        if status == StatusCode::TOO_MANY_REQUESTS { ErrorKind::Throttled } else { ErrorKind::Transient };
-    Error::new(kind, format!("no CSRF token could be fetched: status {}", status.as_u16()))
+fn is_trouble(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+fn troubled(response: &Response) -> Error {
+    let throttled = response.status == StatusCode::TOO_MANY_REQUESTS;
+    let kind = if throttled { ErrorKind::Throttled } else { ErrorKind::Transient };
+    let error =
+        Error::new(kind, format!("no CSRF token could be fetched: status {}", response.status.as_u16()));
+    match response.header("retry-after").and_then(|wait| wait.trim().parse().ok()) {
+        Some(secs) => error.with_retry_after(Duration::from_secs(secs)),
+        None => error,
+    }
+}
+
+/// Host and path: two hosts never share a session.
+fn place(url: &Url, path: &str) -> String {
+    format!("{}{path}", url.origin().ascii_serialization())
 }
 
 impl Slot {
@@ -255,6 +284,11 @@ impl Slot {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failure_since(&self, failures: u64) -> Option<(ErrorKind, String)> {
+        let state = self.state();
+        if state.failures > failures { state.failure.clone() } else { None }
     }
 
     fn request(&self, method: Method, slash: bool) -> Request {

@@ -124,7 +124,6 @@ pub mod date_option {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
     pub fn serialize<S: Serializer>(day: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
         let start = day.map(|day| day.start_in(&Zone::UTC)).transpose();
         super::timestamp_option::serialize(&start.map_err(S::Error::custom)?, serializer)
@@ -174,7 +173,6 @@ pub mod timestamp_option {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
     pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
             Some(at) => serializer.serialize_str(&super::instant_text(*at)),
@@ -205,7 +203,6 @@ pub mod time_option {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
     pub fn serialize<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match time {
             Some(time) => serializer.serialize_str(&super::time_text(*time)),
@@ -251,7 +248,6 @@ pub mod decimal_option {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "serde's `with` fixes the signature")]
     pub fn serialize<S: Serializer>(value: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => serializer.collect_str(value),
@@ -282,3 +278,6 @@ pub mod int64 {
         serializer.collect_str(value)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,7 +126,10 @@ fn unescape(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        let entity = after.split_once(';').and_then(|(name, tail)| Some((entity(name)?, tail)));
+        // No entity is longer; without the bound a text of ampersands would cost its square.
+        let end = after.bytes().take(12).position(|byte| byte == b';');
+        let parts = end.and_then(|end| Some((after.get(..end)?, after.get(end + 1..)?)));
+        let entity = parts.and_then(|(name, tail)| Some((entity(name)?, tail)));
         match entity {
             Some((char, tail)) => {
                 out.push(char);

@@ -1,6 +1,6 @@
 //! Pages of a list.
 
-use super::{Entity, ODataService};
+use super::{Entity, ODataService, read_entity};
 use crate::envelope;
 use crate::query::Query;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ pub struct Page<T> {
     pub count: Option<u64>,
     /// When the page's request began.
     pub started: Timestamp,
-    /// Whether the server says that this is the end.
+    /// Whether this is the last page: the server says so, or `top` rows have come.
     pub last: bool,
 }
 
@@ -117,7 +117,7 @@ impl Walk {
             .iter()
             .take(wanted)
             .map(|row| {
-                self.service.read_entity(self.call, response, row).map_err(|e| RowError {
+                read_entity(self.call, response, row).map_err(|e| RowError {
                     raw: response.body.slice_ref(row.get().as_bytes()),
                     message: e.message().to_owned(),
                     started: response.started,

@@ -1,0 +1,6 @@
+//! The service and the session against servers on loopback, with exact request shapes.
+
+mod paging;
+mod session;
+mod support;
+mod writes;
