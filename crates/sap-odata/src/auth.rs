@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use erp_core::error::{Error, Result};
 use erp_http::{Authorize, Request};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// How to log in.
@@ -56,8 +57,7 @@ impl SapAuth {
 }
 
 /// A secret: a text, or where it is kept. A file is read anew for every try, so that a rotation needs no restart.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "serde_json::Value")]
+#[derive(Clone)]
 pub struct Secret(Source);
 
 #[derive(Clone)]
@@ -81,12 +81,43 @@ impl Secret {
     fn read(&self) -> Result<String> {
         match &self.0 {
             Source::Text(text) => Ok(text.clone()),
-            Source::Env(name) => {
-                std::env::var(name).map_err(|_| Error::config(format!("the environment has no variable {name}")))
-            }
+            Source::Env(name) => std::env::var(name)
+                .map_err(|_| Error::config(format!("the environment has no variable {name}"))),
             Source::File(path) => std::fs::read_to_string(path)
                 .map(|text| text.trim_end().to_owned())
                 .map_err(|_| Error::config(format!("the secret's file {path} cannot be read"))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+struct SecretVisitor;
+
+impl<'de> Visitor<'de> for SecretVisitor {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret: a text, { env = … } or { file = … }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret::from(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
+        let secret = match map.next_entry::<String, String>()? {
+            Some((key, name)) if key == "env" => Secret::env(name),
+            Some((key, path)) if key == "file" => Secret::file(path),
+            _ => return Err(serde::de::Error::custom("a secret is a text, { env = … } or { file = … }")),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(secret),
+            Some(_) => Err(serde::de::Error::custom("a secret has one source: env or file")),
         }
     }
 }
@@ -126,5 +157,37 @@ impl Authorize for Credential {
         value.set_sensitive(true);
         request.headers.insert(name, value);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auth(json: &str) -> Result<SapAuth, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn a_secret_is_a_text_or_where_it_is_kept_and_is_never_shown() {
+        let text = auth(r#"{"type":"basic","user":"SYNC","password":"hunter2"}"#).unwrap();
+        assert!(!format!("{text:?}").contains("hunter2"));
+        let SapAuth::Basic { password, .. } = text else { panic!("not basic") };
+        assert_eq!(password.read().unwrap(), "hunter2");
+        let SapAuth::Bearer { token } =
+            auth(r#"{"type":"bearer","token":{"env":"NO_SUCH_NAME_HERE"}}"#).unwrap()
+        else {
+            panic!("not bearer")
+        };
+        assert_eq!(token.read().unwrap_err().code(), "erp.config");
+        for bad in [
+            r#"{"type":"bearer","token":{}}"#,
+            r#"{"type":"bearer","token":{"env":"A","file":"B"}}"#,
+            r#"{"type":"bearer","token":7}"#,
+            r#"{"type":"basic","user":"U"}"#,
+            r#"{"type":"bearer","token":"x","user":"U"}"#,
+        ] {
+            assert!(auth(bad).is_err(), "{bad}");
+        }
     }
 }

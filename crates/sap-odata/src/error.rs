@@ -178,7 +178,12 @@ mod tests {
             map.insert(*name, HeaderValue::from_static(value));
         }
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Response { status: StatusCode::from_u16(status).unwrap(), headers: map, body, started: Timestamp::EPOCH }
+        Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: map,
+            body,
+            started: Timestamp::EPOCH,
+        }
     }
 
     fn classify(call: Call, response: &Response) -> Error {
@@ -222,21 +227,36 @@ mod tests {
             let response = answer(status, headers, body);
             let error = classify(CREATE, &response);
             assert_eq!((error.code(), error.effect()), (code, effect), "{status} {body}");
-            assert_eq!(classify(READ, &response).effect(), Effect::None, "a read has no effect: {status} {body}");
+            assert_eq!(
+                classify(READ, &response).effect(),
+                Effect::None,
+                "a read has no effect: {status} {body}"
+            );
         }
     }
 
     #[test]
     fn waits_are_passed_on_and_bounded() {
-        assert_eq!(classify(READ, &answer(429, &[("retry-after", "60")], "")).retry_after(), Some(Duration::from_secs(60)));
-        assert_eq!(classify(READ, &answer(503, &[("retry-after", "99999")], "")).retry_after(), Some(Duration::from_secs(3600)));
+        assert_eq!(
+            classify(READ, &answer(429, &[("retry-after", "60")], "")).retry_after(),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            classify(READ, &answer(503, &[("retry-after", "99999")], "")).retry_after(),
+            Some(Duration::from_secs(3600))
+        );
         assert_eq!(classify(READ, &answer(503, &[("retry-after", "soon")], "")).retry_after(), None);
     }
 
     #[test]
     fn successes_are_successes() {
-        for (status, body) in [(200, "{\"d\":{\"results\":[]}}"), (201, "{\"d\":{}}"), (204, ""), (202, "--b\r\n")] {
-            assert!(SapErrors::new("sap".into()).classify(&CREATE, &answer(status, &[], body)).is_none(), "{status}");
+        for (status, body) in
+            [(200, "{\"d\":{\"results\":[]}}"), (201, "{\"d\":{}}"), (204, ""), (202, "--b\r\n")]
+        {
+            assert!(
+                SapErrors::new("sap".into()).classify(&CREATE, &answer(status, &[], body)).is_none(),
+                "{status}"
+            );
         }
     }
 

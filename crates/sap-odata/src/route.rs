@@ -122,8 +122,11 @@ mod tests {
 
     #[test]
     fn a_sales_area_has_three_parts() {
-        check(&sales_area("1710", "10", "00").with("order_type", "OR").with("one_time_customer", "CPD1")).unwrap();
-        for bad in ["", "1710", "1710/10", "1710/10/00/1", "17100/10/00", "1710/100/00", "1710//00", "1710/1 /00"] {
+        check(&sales_area("1710", "10", "00").with("order_type", "OR").with("one_time_customer", "CPD1"))
+            .unwrap();
+        for bad in
+            ["", "1710", "1710/10", "1710/10/00/1", "17100/10/00", "1710/100/00", "1710//00", "1710/1 /00"]
+        {
             assert!(check(&RouteTarget::new().with("sales_area", bad)).is_err(), "{bad}");
         }
         assert!(check(&RouteTarget::new()).is_err());

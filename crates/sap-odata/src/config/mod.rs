@@ -147,7 +147,8 @@ fn default_page() -> u32 {
 /// Reads `90s`, `2m` or `1h`.
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_span(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time span; write it as 90s or 2m")))
+    parse_span(&text)
+        .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time span; write it as 90s or 2m")))
 }
 
 fn parse_span(text: &str) -> Option<Duration> {

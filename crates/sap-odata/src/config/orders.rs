@@ -167,7 +167,11 @@ impl Pricing {
     }
 
     /// The shop's amounts travel as these condition types.
-    pub fn manual(price: impl Into<String>, discount: impl Into<String>, shipping: impl Into<String>) -> Self {
+    pub fn manual(
+        price: impl Into<String>,
+        discount: impl Into<String>,
+        shipping: impl Into<String>,
+    ) -> Self {
         Self {
             mode: PricingMode::SendManualConditions,
             price: Some(price.into()),
@@ -179,12 +183,18 @@ impl Pricing {
     }
 
     fn check(&self) -> Result<()> {
-        if self.mode == PricingMode::SendManualConditions && (self.price.is_none() || self.discount.is_none()) {
+        if self.mode == PricingMode::SendManualConditions && (self.price.is_none() || self.discount.is_none())
+        {
             return Err(Error::config(
                 "orders.pricing.mode = \"send_manual_conditions\" needs the condition types price and discount",
             ));
         }
-        let types = [("price", &self.price), ("discount", &self.discount), ("shipping", &self.shipping), ("fee", &self.fee)];
+        let types = [
+            ("price", &self.price),
+            ("discount", &self.discount),
+            ("shipping", &self.shipping),
+            ("fee", &self.fee),
+        ];
         for (name, value) in types {
             if value.as_ref().is_some_and(|code| code.is_empty() || code.len() > 4) {
                 return Err(Error::config(format!("orders.pricing.{name} must have one to four characters")));
@@ -228,7 +238,12 @@ mod tests {
     #[test]
     fn keys_of_other_systems_are_not_ours() {
         let mut orders = OrderConfig::default();
-        assert!(orders.owns("shop-eu:1042") && !orders.owns("4500001234") && !orders.owns(":7") && !orders.owns("x:"));
+        assert!(
+            orders.owns("shop-eu:1042")
+                && !orders.owns("4500001234")
+                && !orders.owns(":7")
+                && !orders.owns("x:")
+        );
         orders.owned_systems = vec![SystemId::new("shop-eu")];
         assert!(orders.owns("shop-eu:1042") && !orders.owns("shop:1042") && !orders.owns("shop-eu-2:1042"));
     }

@@ -32,7 +32,10 @@ impl InventoryConfig {
         }
         for place in &self.places {
             if place.plant.is_empty() || place.plant.len() > 4 {
-                return Err(Error::config(format!("inventory.places: plant {:?} must have one to four characters", place.plant)));
+                return Err(Error::config(format!(
+                    "inventory.places: plant {:?} must have one to four characters",
+                    place.plant
+                )));
             }
             if self.basis == Basis::Available && place.storage_location.is_some() {
                 return Err(Error::config(
@@ -148,7 +151,11 @@ pub struct PriceConfig {
 
 impl Default for PriceConfig {
     fn default() -> Self {
-        Self { condition_types: vec!["PPR0".to_owned()], sales_organization: None, distribution_channel: None }
+        Self {
+            condition_types: vec!["PPR0".to_owned()],
+            sales_organization: None,
+            distribution_channel: None,
+        }
     }
 }
 
@@ -182,7 +189,10 @@ mod tests {
 
     #[test]
     fn availability_knows_no_storage_location() {
-        let mut config = InventoryConfig { places: vec![StockPlace::plant("1710").storage_location("171A")], ..InventoryConfig::default() };
+        let mut config = InventoryConfig {
+            places: vec![StockPlace::plant("1710").storage_location("171A")],
+            ..InventoryConfig::default()
+        };
         config.check().unwrap();
         assert_eq!(config.places[0].location().as_str(), "1710/171A");
         config.basis = Basis::Available;

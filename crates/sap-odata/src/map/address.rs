@@ -66,7 +66,9 @@ pub(crate) fn address_matches(held: &OrderAddress, patch: &Value) -> bool {
     let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
     let lines = crate::wire::ADDRESS_LINES.iter().zip(&held.lines);
     held.email_address.eq_ignore_ascii_case(text("EmailAddress"))
-        && lines.into_iter().all(|(name, held)| text(name).is_empty() || held.to_lowercase() == text(name).to_lowercase())
+        && lines
+            .into_iter()
+            .all(|(name, held)| text(name).is_empty() || held.to_lowercase() == text(name).to_lowercase())
 }
 
 #[cfg(test)]
@@ -95,7 +97,8 @@ mod tests {
         assert!(address_matches(&held(&patch), &patch));
         assert_eq!(patch["EmailAddress"], "ada@example.com");
         assert_eq!(patch["StreetSuffixName1"], "c/o Byron");
-        for field in ["AddresseeFullName", "StreetName", "PostalCode", "CityName", "Country", "EmailAddress"] {
+        for field in ["AddresseeFullName", "StreetName", "PostalCode", "CityName", "Country", "EmailAddress"]
+        {
             let mut other = patch.clone();
             other[field] = json!("ZZ");
             assert!(!address_matches(&held(&other), &patch), "{field}");

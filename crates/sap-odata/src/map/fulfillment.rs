@@ -44,13 +44,22 @@ pub(crate) fn fulfillment(
     let mut fulfillments = Vec::new();
     for (number, items) in by_order {
         let Some((order_key, line_ids)) = orders.get(number) else { continue };
-        let native = if several { format!("{}/{number}", delivery.delivery_document) } else { delivery.delivery_document.clone() };
+        let native = if several {
+            format!("{}/{number}", delivery.delivery_document)
+        } else {
+            delivery.delivery_document.clone()
+        };
         let plant = items.iter().map(|item| item.plant.as_str()).find(|plant| !plant.is_empty());
-        let made = Fulfillment::new(Key::of(system, native), &delivery.delivery_document, NativeId::new(number), shipped_at)
-            .with_order_key(Some(order_key.clone()))
-            .with_location(plant.map(LocationId::new))
-            .with_tracking(tracking.clone())
-            .with_lines(lines(&items, line_ids)?);
+        let made = Fulfillment::new(
+            Key::of(system, native),
+            &delivery.delivery_document,
+            NativeId::new(number),
+            shipped_at,
+        )
+        .with_order_key(Some(order_key.clone()))
+        .with_location(plant.map(LocationId::new))
+        .with_tracking(tracking.clone())
+        .with_lines(lines(&items, line_ids)?);
         if !made.lines.is_empty() {
             fulfillments.push(made);
         }
@@ -86,7 +95,11 @@ fn tracking(config: &FulfillmentConfig, delivery: &Delivery) -> Result<Vec<Track
             delivery.row.filled(field)?.into_iter().collect()
         };
         if !numbers.is_empty() {
-            let track = |number| Tracking { carrier: config.carrier.clone(), title: config.carrier_title.clone(), number };
+            let track = |number| Tracking {
+                carrier: config.carrier.clone(),
+                title: config.carrier_title.clone(),
+                number,
+            };
             return Ok(numbers.into_iter().map(track).collect());
         }
     }
@@ -129,10 +142,14 @@ mod tests {
         let delivery = delivery(&sample());
         let at = shipped_at(&delivery, &zone).unwrap().unwrap();
         assert_eq!(at.to_string(), "2026-11-23T07:30:00Z");
-        let made = fulfillment(&FulfillmentConfig::default(), &"sap".into(), &delivery, at, &orders()).unwrap();
+        let made =
+            fulfillment(&FulfillmentConfig::default(), &"sap".into(), &delivery, at, &orders()).unwrap();
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].lines.len(), 1);
-        assert_eq!((made[0].lines[0].quantity, made[0].lines[0].line.clone()), (Decimal::from(3), Some(LineId::new("7"))));
+        assert_eq!(
+            (made[0].lines[0].quantity, made[0].lines[0].line.clone()),
+            (Decimal::from(3), Some(LineId::new("7")))
+        );
         assert_eq!(made[0].tracking[0].number, "1Z999");
         assert_eq!(made[0].key.as_str(), "sap:80000001");
     }
@@ -154,8 +171,14 @@ mod tests {
             {"DeliveryDocumentItem": "20", "ReferenceSDDocument": "2", "ReferenceSDDocumentItem": "10",
              "Material": "X", "ActualDeliveryQuantity": "5"}
         ));
-        let made =
-            fulfillment(&FulfillmentConfig::default(), &"sap".into(), &delivery(&json), Timestamp::EPOCH, &orders()).unwrap();
+        let made = fulfillment(
+            &FulfillmentConfig::default(),
+            &"sap".into(),
+            &delivery(&json),
+            Timestamp::EPOCH,
+            &orders(),
+        )
+        .unwrap();
         assert_eq!(made.len(), 1, "order 2 is not ours");
         assert_eq!(made[0].tracking[0].number, "SSCC1");
         assert_eq!(made[0].key.as_str(), "sap:80000001/1", "a delivery of several orders is split");

@@ -10,7 +10,10 @@ mod price;
 pub(crate) use address::{address_matches, address_patch, guest_addresses};
 pub(crate) use fulfillment::{fulfillment, shipped_at};
 pub(crate) use holding::{holding, line_of, links, statement_entry, warnings};
-pub(crate) use order::{item_body, material, order_body, order_key, wanted_lines, Wanted};
+pub(crate) use order::{
+    Wanted, header_elements, is_held, item_body, material, order_body, order_key, ship_to_needs_address,
+    wanted_lines,
+};
 pub(crate) use partner::{changed_at, customer, external_id, partner_body, partner_update};
 pub(crate) use price::prices;
 

@@ -165,9 +165,15 @@ pub(crate) fn ship_to_needs_address(order: &Order) -> bool {
 }
 
 /// The buyer's own number belongs into `PurchaseOrderByCustomer`; our key may stand there only if there is none.
-fn buyers_number(orders: &OrderConfig, order: &Order, body: &mut Map<String, Value>, problems: &mut Vec<FieldError>) {
+fn buyers_number(
+    orders: &OrderConfig,
+    order: &Order,
+    body: &mut Map<String, Value>,
+    problems: &mut Vec<FieldError>,
+) {
     const FIELD: &str = "PurchaseOrderByCustomer";
-    let Some(number) = order.purchase_order.as_deref().map(str::trim).filter(|number| !number.is_empty()) else {
+    let Some(number) = order.purchase_order.as_deref().map(str::trim).filter(|number| !number.is_empty())
+    else {
         return;
     };
     if orders.key_field == FIELD {
@@ -191,7 +197,12 @@ fn buyers_number(orders: &OrderConfig, order: &Order, body: &mut Map<String, Val
 ///
 /// # Errors
 /// `Invalid` naming the fields that SAP could not hold.
-pub(crate) fn item_body(config: &SapConfig, order: &Order, wanted: Wanted<'_>, number: Option<usize>) -> Result<Value> {
+pub(crate) fn item_body(
+    config: &SapConfig,
+    order: &Order,
+    wanted: Wanted<'_>,
+    number: Option<usize>,
+) -> Result<Value> {
     let orders = &config.orders;
     let Wanted { index, line, quantity } = wanted;
     let mut problems = Vec::new();
@@ -224,7 +235,10 @@ pub(crate) fn item_body(config: &SapConfig, order: &Order, wanted: Wanted<'_>, n
     if orders.pricing.mode == PricingMode::SendManualConditions {
         let currency = document_currency(orders, order);
         let amounts = LineAmounts::of(line, quantity, orders.currency_side, currency);
-        item.insert("to_PricingElement".to_owned(), Value::Array(amounts.elements(&orders.pricing, currency)));
+        item.insert(
+            "to_PricingElement".to_owned(),
+            Value::Array(amounts.elements(&orders.pricing, currency)),
+        );
     }
     if problems.is_empty() {
         return Ok(Value::Object(item));
@@ -301,6 +315,22 @@ fn condition(code: &str, rate: Decimal, currency: Currency) -> Value {
         "ConditionRateValue": decimal_json(rate),
         "ConditionCurrency": currency.as_str(),
     })
+}
+
+/// Shipping and fees of an order that SAP holds already, as it should hold them.
+///
+/// # Errors
+/// `Invalid` if an amount has no condition type.
+pub(crate) fn header_elements(config: &SapConfig, order: &Order) -> Result<Vec<Value>> {
+    let orders = &config.orders;
+    let mut problems = Vec::new();
+    let currency = document_currency(orders, order);
+    let elements = header_conditions(&orders.pricing, order, orders.currency_side, currency, &mut problems);
+    if problems.is_empty() {
+        Ok(elements)
+    } else {
+        Err(Error::invalid_fields("the order does not fit into SAP", problems))
+    }
 }
 
 /// Shipping and fees, as absolute amounts on the header.

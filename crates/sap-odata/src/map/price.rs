@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn a_scale_makes_a_price_for_each_step() {
         let prices = prices(&validity(""), &record(BASE));
-        let steps: Vec<_> = prices.iter().map(|p| (p.from_quantity.to_string(), p.price.amount.normalize().to_string())).collect();
+        let steps: Vec<_> = prices
+            .iter()
+            .map(|p| (p.from_quantity.to_string(), p.price.amount.normalize().to_string()))
+            .collect();
         assert_eq!(steps, [("1".to_owned(), "1750".to_owned()), ("50.000".to_owned(), "1600".to_owned())]);
         assert_eq!(prices[0].per, Decimal::ONE_HUNDRED);
         assert_eq!((prices[0].valid_to, prices[0].scope.clone()), (None, PriceScope::Everybody));
@@ -84,7 +87,10 @@ mod tests {
     #[test]
     fn the_narrowest_key_is_the_scope() {
         let of = |extra: &str| prices(&validity(extra), &record(BASE))[0].scope.clone();
-        assert_eq!(of(r#","Customer":"17100001","CustomerPriceGroup":"01""#), PriceScope::Customer("17100001".to_owned()));
+        assert_eq!(
+            of(r#","Customer":"17100001","CustomerPriceGroup":"01""#),
+            PriceScope::Customer("17100001".to_owned())
+        );
         assert_eq!(of(r#","CustomerPriceGroup":"01""#), PriceScope::Group("01".to_owned()));
         assert_eq!(of(r#","PriceListType":"02""#), PriceScope::Group("02".to_owned()));
     }

@@ -14,5 +14,6 @@ pub use delivery::{Delivery, DeliveryItem, HandlingUnit};
 pub use partner::{PartnerAddress, PartnerRecord};
 pub use price::{ConditionRecord, Scale, Validity};
 pub use row::Row;
+pub(crate) use sales_order::ADDRESS_LINES;
 pub use sales_order::{OrderAddress, PricingElement, SalesOrder, SalesOrderItem};
 pub use stock::{Availability, StockRow};

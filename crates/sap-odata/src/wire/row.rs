@@ -67,7 +67,9 @@ impl Row {
     /// # Errors
     /// `Malformed` if it is no number.
     pub fn decimal(&self, name: &str) -> Result<Option<Decimal>> {
-        self.filled(name)?.map(|text| exact::parse(&text).map_err(|_| misfit(name, "a decimal number"))).transpose()
+        self.filled(name)?
+            .map(|text| exact::parse(&text).map_err(|_| misfit(name, "a decimal number")))
+            .transpose()
     }
 
     /// The property as a truth value; nothing is false, and so is SAP's blank flag.
@@ -171,7 +173,9 @@ mod tests {
 
     #[test]
     fn a_day_is_never_shifted() {
-        let row = row(r#"{"D":"\/Date(1763856000000)\/","O":"\/Date(1763856000000+0060)\/","I":"2025-11-23T00:00:00"}"#);
+        let row = row(
+            r#"{"D":"\/Date(1763856000000)\/","O":"\/Date(1763856000000+0060)\/","I":"2025-11-23T00:00:00"}"#,
+        );
         for name in ["D", "O", "I"] {
             assert_eq!(row.date(name).unwrap().unwrap().to_string(), "2025-11-23", "{name}");
         }
@@ -187,7 +191,9 @@ mod tests {
 
     #[test]
     fn half_a_list_is_no_list() {
-        let whole = row(r#"{"to_Item":{"results":[{"A":"1"}]},"bare":[{"A":"2"}],"later":{"__deferred":{"uri":"x"}}}"#);
+        let whole = row(
+            r#"{"to_Item":{"results":[{"A":"1"}]},"bare":[{"A":"2"}],"later":{"__deferred":{"uri":"x"}}}"#,
+        );
         assert_eq!(whole.rows("to_Item").unwrap().unwrap().len(), 1);
         assert_eq!(whole.rows("bare").unwrap().unwrap().len(), 1);
         assert!(whole.rows("later").unwrap().is_none() && whole.rows("absent").unwrap().is_none());
@@ -197,7 +203,9 @@ mod tests {
 
     #[test]
     fn the_etag_is_kept_verbatim_and_values_are_not_shown() {
-        let row = row(r#"{"__metadata":{"uri":"u","etag":"W/\"datetimeoffset'2023-05-12T20%3A30%3A30.3885560Z'\""},"Name":"Ada"}"#);
+        let row = row(
+            r#"{"__metadata":{"uri":"u","etag":"W/\"datetimeoffset'2023-05-12T20%3A30%3A30.3885560Z'\""},"Name":"Ada"}"#,
+        );
         assert_eq!(row.etag().unwrap().as_str(), "W/\"datetimeoffset'2023-05-12T20%3A30%3A30.3885560Z'\"");
         assert!(!format!("{row:?}").contains("Ada"));
     }

@@ -48,7 +48,10 @@ impl SalesOrder {
     /// # Errors
     /// `Malformed` naming the property that does not fit.
     pub fn read(row: Row) -> Result<Self> {
-        let items = row.rows("to_Item")?.map(|rows| rows.into_iter().map(SalesOrderItem::read).collect()).transpose()?;
+        let items = row
+            .rows("to_Item")?
+            .map(|rows| rows.into_iter().map(SalesOrderItem::read).collect())
+            .transpose()?;
         let pricing = row.rows("to_PricingElement")?.unwrap_or_default();
         Ok(Self {
             sales_order: row.required("SalesOrder")?,
@@ -144,8 +147,14 @@ pub struct PricingElement {
     pub counter: String,
     /// `ConditionType`.
     pub condition_type: String,
+    /// `ConditionRateValue`.
+    pub condition_rate_value: Decimal,
+    /// `ConditionQuantity`: the rate is for so many; one if nothing is said.
+    pub condition_quantity: Decimal,
     /// `ConditionAmount`.
     pub condition_amount: Decimal,
+    /// `__metadata.etag`, where elements have one.
+    pub etag: Option<EntityTag>,
     /// Whether it counts: `ConditionInactiveReason` is empty and `ConditionIsForStatistics` is not set.
     pub counts: bool,
 }
@@ -156,14 +165,29 @@ impl PricingElement {
     /// # Errors
     /// `Malformed` naming the property that does not fit.
     pub fn read(row: &Row) -> Result<Self> {
-        let inactive = row.filled("ConditionInactiveReason")?.is_some() || row.flag("ConditionIsForStatistics")?;
+        let inactive =
+            row.filled("ConditionInactiveReason")?.is_some() || row.flag("ConditionIsForStatistics")?;
         Ok(Self {
             step: row.text("PricingProcedureStep")?,
             counter: row.text("PricingProcedureCounter")?,
             condition_type: row.text("ConditionType")?,
+            condition_rate_value: row.decimal("ConditionRateValue")?.unwrap_or_default(),
+            condition_quantity: row
+                .decimal("ConditionQuantity")?
+                .filter(|per| !per.is_zero())
+                .unwrap_or(Decimal::ONE),
             condition_amount: row.decimal("ConditionAmount")?.unwrap_or_default(),
+            etag: row.etag(),
             counts: !inactive,
         })
+    }
+
+    /// Whether it has the rate of the element that would be sent; the sign is the condition type's own business.
+    pub(crate) fn is_at(&self, wanted: &serde_json::Value) -> bool {
+        let number = |name: &str| wanted.get(name)?.as_str()?.parse::<Decimal>().ok();
+        let rate = number("ConditionRateValue").unwrap_or_default();
+        let per = number("ConditionQuantity").unwrap_or(Decimal::ONE);
+        rate.abs() == self.condition_rate_value.abs() && per == self.condition_quantity
     }
 }
 

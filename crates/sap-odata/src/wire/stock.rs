@@ -32,7 +32,8 @@ impl StockRow {
             storage_location: row.text("StorageLocation")?,
             quantity: row.decimal("MatlWrhsStkQtyInMatlBaseUnit")?.unwrap_or_default(),
             unit: row.text("MaterialBaseUnit")?,
-            unrestricted: row.text("InventoryStockType")? == "01" && row.filled("InventorySpecialStockType")?.is_none(),
+            unrestricted: row.text("InventoryStockType")? == "01"
+                && row.filled("InventorySpecialStockType")?.is_none(),
         })
     }
 }

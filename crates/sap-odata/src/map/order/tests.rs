@@ -25,7 +25,8 @@ fn line(id: &str, cents: i64, quantity: i64, discount: i64) -> OrderLine {
 fn submission(lines: Vec<OrderLine>) -> OrderSubmission {
     let channel = Channel::new("eu", "de", Zone::named("Europe/Berlin").unwrap());
     let placed = Timestamp::parse("2026-11-23T23:30:00Z").unwrap();
-    let order = Order::new("shop-eu:1042".into(), "000001042", channel, placed, Currency::EUR).with_lines(lines);
+    let order =
+        Order::new("shop-eu:1042".into(), "000001042", channel, placed, Currency::EUR).with_lines(lines);
     OrderSubmission::new(order, sales_area("1710", "10", "00"))
 }
 
@@ -104,7 +105,8 @@ fn cancelled_lines_are_not_sent_and_an_empty_order_is_refused() {
 #[test]
 fn shipping_travels_as_the_configured_condition_or_is_refused() {
     let mut submission = submission(vec![line("7", 3400, 2, 340)]);
-    submission.order.delivery = Some(Charge::new("flatrate_flatrate", Dual::same(Decimal::new(500, 2)), Dual::ZERO));
+    submission.order.delivery =
+        Some(Charge::new("flatrate_flatrate", Dual::same(Decimal::new(500, 2)), Dual::ZERO));
     submission.order.fees = vec![Charge::new("wrap", Dual::same(Decimal::new(150, 2)), Dual::ZERO)];
     let mut config = manual();
     assert_eq!(body(&config, &submission).unwrap_err().fields()[0].path, "fees");
@@ -134,8 +136,9 @@ fn known_partners_and_configured_texts_go_along() {
     submission.order.shipping = Some(address);
     submission.order.custom.set("gift_message", "Happy birthday");
     let mut config = config();
-    config.orders.texts =
-        [("TX01", "number"), ("TX02", "gift_message"), ("TX03", "nothing")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    config.orders.texts = [("TX01", "number"), ("TX02", "gift_message"), ("TX03", "nothing")]
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .into();
     let sent = body(&config, &submission).unwrap();
     assert_eq!(sent["to_Partner"], json!([{"PartnerFunction": "SH", "Customer": "17100009"}]));
     assert_eq!(sent["to_Text"].as_array().unwrap().len(), 2);
