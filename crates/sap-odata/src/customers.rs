@@ -193,15 +193,16 @@ impl SapClient {
         {
             return Err(Error::new(ErrorKind::Conflict, "the partner was changed meanwhile"));
         }
-        let mut done = 0usize;
-        for (set, key, change) in map::partner_update(partner, &patch.customer) {
+        for (done, (set, key, change)) in
+            map::partner_update(partner, &patch.customer).into_iter().enumerate()
+        {
             let path = ResourcePath::set(set).key(&KeyPredicate::composite(key));
             let call = self.update_call("sap.change_customer");
             let changed = self.0.partners.update::<Row, _>(cx, call, path, &IfMatch::None, &change).await;
-            changed.map(drop).map_err(|e| {
-                if done > 0 && e.effect() == Effect::None { e.with_effect(Effect::Partial) } else { e }
+            changed.map(drop).map_err(|error| {
+                let partial = done > 0 && error.effect() == Effect::None;
+                if partial { error.with_effect(Effect::Partial) } else { error }
             })?;
-            done += 1;
         }
         self.proof(cx, &partner.business_partner).await.map_err(|e| e.with_effect(Effect::Applied))
     }

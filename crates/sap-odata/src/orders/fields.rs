@@ -38,7 +38,7 @@ fn paths_of(config: &SapConfig, submission: &OrderSubmission, field: &FieldError
         "CustomerPaymentTerms" => fixed("payment.method"),
         "TransactionCurrency" => fixed("currency"),
         "Customer" | "PartnerFunction" => {
-            party_named(submission, field).map_or_else(|| fixed("shipping.party"), |p| fixed(p))
+            party_named(submission, field).map_or_else(|| fixed("shipping.party"), &fixed)
         }
         _ => {
             let by_material = lines_named(config, submission, field, "sku", false);
@@ -49,7 +49,7 @@ fn paths_of(config: &SapConfig, submission: &OrderSubmission, field: &FieldError
             } else if text.contains("sold-to") {
                 fixed(if order.company.is_some() { "company" } else { "buyer" })
             } else {
-                party_named(submission, field).map_or_else(Vec::new, |path| fixed(path))
+                party_named(submission, field).map_or_else(Vec::new, fixed)
             }
         }
     }

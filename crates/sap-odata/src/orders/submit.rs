@@ -228,7 +228,7 @@ impl SapClient {
             Buyer::Registered { external_id, .. } => external_id.as_deref(),
             Buyer::Guest { .. } => None,
         };
-        let linked = submission.customer.as_ref().map(|id| id.as_str());
+        let linked = submission.customer.as_ref().map(erp_core::id::NativeId::as_str);
         let company = order.company.as_ref();
         let number =
             linked.or_else(|| company.and_then(|company| company.external_id.as_deref())).or(registered);
