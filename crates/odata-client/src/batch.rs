@@ -4,17 +4,20 @@
 //! may answer a failed change set with one error part in its place, or with a multipart that holds only the error; it
 //! may stop there and leave out what follows. All of that is read; what has no answer is *not executed*, never assumed.
 
+use crate::envelope;
 use crate::mime::{self, InnerHttp};
 use crate::protocol::{Protocol, UpdateVerb};
 use crate::query::{Query, ResourcePath};
-use crate::service::IfMatch;
+use crate::service::{Entity, IfMatch, Page, read_entity};
 use bytes::Bytes;
 use erp_core::error::{Error, Result};
+use erp_core::id::EntityTag;
 use erp_core::time::Timestamp;
 use erp_http::Response;
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 
 /// Several requests in one.
@@ -426,6 +429,33 @@ impl PartResponse {
     /// As an answer of its own, so that a connector's table can classify it.
     pub fn to_response(&self, started: Timestamp) -> Response {
         Response { status: self.status, headers: self.headers.clone(), body: self.body.clone(), started }
+    }
+
+    /// Reads the body as an entity; `started` is the batch's.
+    ///
+    /// # Errors
+    /// `Malformed` if there is none. Ask [`PartResponse::is_success`] first.
+    pub fn entity<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        started: Timestamp,
+    ) -> Result<Entity<T>> {
+        let row = envelope::entity(&self.body)?;
+        read_entity(operation, &self.to_response(started), row)
+    }
+
+    /// Reads the body as a page of rows; `started` is the batch's. If it is not the [last](Page::last), the rest was
+    /// not asked for by this batch.
+    ///
+    /// # Errors
+    /// `Malformed` if it is no list. Ask [`PartResponse::is_success`] first.
+    pub fn page<T: DeserializeOwned>(&self, operation: &'static str, started: Timestamp) -> Result<Page<T>> {
+        Page::read(operation, &self.to_response(started), usize::MAX).map(|(page, _)| page)
+    }
+
+    /// The concurrency token in the headers.
+    pub fn etag(&self) -> Option<EntityTag> {
+        self.headers.get("etag")?.to_str().ok().map(EntityTag::from)
     }
 
     fn read(part: &mime::Part) -> Result<Self> {

@@ -197,7 +197,7 @@ impl ODataService {
         }
         let read = || match envelope::entity(&response.body)? {
             nothing if nothing.get() == "null" => Ok(None),
-            row => read_entity(call, &response, row).map(Some),
+            row => read_entity(call.operation, &response, row).map(Some),
         };
         read().map_err(|e: Error| e.with_operation(call.operation))
     }
@@ -426,7 +426,7 @@ impl ODataService {
         }
         let effect = write::effect_of_unreadable(call, response);
         let entity = find(&response.body)
-            .and_then(|row| read_entity(call, response, row))
+            .and_then(|row| read_entity(call.operation, response, row))
             .map_err(|e| e.with_effect(effect).with_operation(call.operation))?;
         written.etag = written.etag.or_else(|| entity.etag.clone());
         written.entity = Some(entity);
@@ -434,8 +434,12 @@ impl ODataService {
     }
 }
 
-fn read_entity<T: DeserializeOwned>(call: Call, response: &Response, row: &RawValue) -> Result<Entity<T>> {
-    let value = erp_http::json::decode_bytes(call.operation, row.get().as_bytes())?;
+pub(crate) fn read_entity<T: DeserializeOwned>(
+    operation: &'static str,
+    response: &Response,
+    row: &RawValue,
+) -> Result<Entity<T>> {
+    let value = erp_http::json::decode_bytes(operation, row.get().as_bytes())?;
     let raw = response.body.slice_ref(row.get().as_bytes());
     Ok(Entity { value, etag: envelope::etag_of(row), started: response.started, raw })
 }

@@ -30,10 +30,17 @@ const COOKIES_MAX: usize = 64;
 /// [`ODataService::with_session`](crate::ODataService::with_session) or [`CsrfSession::connect`]:
 ///
 /// ```
-/// # use odata_client::CsrfSession; # use std::sync::Arc; # use erp_http::auth::Anonymous;
-/// let session = CsrfSession::new(Arc::new(Anonymous)).shared();
-/// // HttpClient::builder(…).authorize(session.clone()) … ODataService::v2(http, path).with_session(&session)
-/// # let _ = session;
+/// use erp_http::{Classify, HttpClient, auth::Anonymous};
+/// use odata_client::{CsrfSession, ODataService};
+/// use std::sync::Arc;
+///
+/// fn connect(table: Arc<dyn Classify>) -> erp_core::error::Result<ODataService> {
+///     let session = CsrfSession::new(Arc::new(Anonymous)).shared();
+///     let http = HttpClient::builder("erp".into(), "https://erp.example", table)
+///         .authorize(session.clone())
+///         .build()?;
+///     Ok(ODataService::v2(http, "/odata/ORDERS").with_session(&session))
+/// }
 /// ```
 pub struct CsrfSession {
     inner: Arc<dyn Authorize>,
@@ -119,6 +126,13 @@ impl CsrfSession {
         });
     }
 
+    /// Whether this answer refuses a token, rather than a permission. A connector's table sees one only when a fresh
+    /// session was refused as well. Told by status and header: the body is in the user's language.
+    pub fn is_refusal(response: &Response) -> bool {
+        let required = |value: &str| value.trim().eq_ignore_ascii_case("required");
+        response.status == StatusCode::FORBIDDEN && response.header("x-csrf-token").is_some_and(required)
+    }
+
     /// Says where a service's root is, with its fixed query and headers, so that the fetch is made as the writes are.
     pub fn cover(&self, root: &Url, headers: &HeaderMap) {
         let mut slots = self.slots();
@@ -189,6 +203,7 @@ impl CsrfSession {
             Fetched::NotRequired => None,
             Fetched::Refused => return Ok(None),
         };
+        tracing::debug!(path = slot.root.path(), required = pair.is_some(), "CSRF session fetched");
         slot.state().known = Some(Known { fetched_at: way.clock.now(), pair: pair.clone() });
         Ok(pair)
     }
@@ -369,11 +384,7 @@ impl Authorize for CsrfSession {
 
     async fn refused(&self, request: &Request, response: &Response) -> bool {
         let inner = self.inner.refused(request, response).await;
-        let required = response.status == StatusCode::FORBIDDEN
-            && response
-                .header("x-csrf-token")
-                .is_some_and(|value| value.trim().eq_ignore_ascii_case("required"));
-        if !required || !matches!(self.serves(request), Ok(Some(_))) {
+        if !Self::is_refusal(response) || !matches!(self.serves(request), Ok(Some(_))) {
             return inner;
         }
         let slot = self.slot(&request.url);

@@ -172,6 +172,8 @@ fn what_follows_a_failure_was_not_executed() {
         batch.read(&answer("multipart/mixed; boundary=r", &format!("{GOOD}{BAD}--r--"))).unwrap().items;
     let BatchItem::Get(get) = &items[0] else { panic!("{items:?}") };
     assert_eq!(get.body, "{\r\n  \"d\": {}\r\n}".as_bytes(), "pretty JSON is whole");
+    assert_eq!(get.entity::<serde_json::Value>("test", Timestamp::EPOCH).unwrap().value, json!({}));
+    assert!(get.page::<serde_json::Value>("test", Timestamp::EPOCH).is_err());
     assert!(items[1].is_failure());
     assert!(matches!(items[2], BatchItem::NotExecuted));
     assert!(matches!(items[3], BatchItem::ChangeSet(ChangeSetOutcome::NotExecuted)));

@@ -27,6 +27,27 @@ pub struct Page<T> {
     pub last: bool,
 }
 
+impl<T: DeserializeOwned> Page<T> {
+    /// Reads at most `wanted` rows of an answer, and the link to the next page.
+    pub(crate) fn read(
+        operation: &'static str,
+        response: &Response,
+        wanted: usize,
+    ) -> Result<(Self, Option<String>)> {
+        let collection = envelope::collection(&response.body)?;
+        let rows = collection.rows.iter().take(wanted).map(|row| {
+            read_entity(operation, response, row).map_err(|e| RowError {
+                raw: response.body.slice_ref(row.get().as_bytes()),
+                message: e.message().to_owned(),
+                started: response.started,
+            })
+        });
+        let rows = rows.collect();
+        let last = collection.next.is_none();
+        Ok((Self { rows, count: collection.count, started: response.started, last }, collection.next))
+    }
+}
+
 impl<T> fmt::Debug for Page<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page")
@@ -110,25 +131,13 @@ impl Walk {
     }
 
     fn read<T: DeserializeOwned>(&mut self, response: &Response) -> Result<(Page<T>, Option<String>)> {
-        let collection = envelope::collection(&response.body)?;
         let wanted = self.left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
-        let rows: Vec<_> = collection
-            .rows
-            .iter()
-            .take(wanted)
-            .map(|row| {
-                read_entity(self.call, response, row).map_err(|e| RowError {
-                    raw: response.body.slice_ref(row.get().as_bytes()),
-                    message: e.message().to_owned(),
-                    started: response.started,
-                })
-            })
-            .collect();
-        self.left = self.left.map(|left| left.saturating_sub(rows.len() as u64));
+        let (mut page, next) = Page::read(self.call.operation, response, wanted)?;
+        self.left = self.left.map(|left| left.saturating_sub(page.rows.len() as u64));
         // A server pages on beyond `$top` when `$top` is larger than its page.
-        let next = collection.next.filter(|_| self.left != Some(0));
-        let last = next.is_none();
-        Ok((Page { rows, count: collection.count, started: response.started, last }, next))
+        let next = next.filter(|_| self.left != Some(0));
+        page.last = next.is_none();
+        Ok((page, next))
     }
 
     fn follow(&mut self, link: &str) -> Result<()> {

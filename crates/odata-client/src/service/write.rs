@@ -36,7 +36,7 @@ impl IfMatch {
 
     pub(crate) fn put_on(&self, mut request: Request) -> Result<Request> {
         let value = match self {
-            Self::Tag(tag) => HeaderValue::from_str(tag.as_str()),
+            Self::Tag(tag) => HeaderValue::from_bytes(tag.as_str().as_bytes()),
             Self::Any => Ok(HeaderValue::from_static("*")),
             Self::None => return Ok(request),
         };

@@ -20,6 +20,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 struct Gateway(Arc<Mutex<Rules>>);
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 struct Rules {
     session: u32,
     no_head: bool,
@@ -112,7 +113,11 @@ impl Authorize for Inner {
 
 fn service(server: &MockServer) -> ODataService {
     let session = CsrfSession::new(Arc::new(Inner)).shared();
-    ODataService::v2(authorised(server, session.clone()), ROOT).with_session(&session)
+    ODataService::v2(authorised(server, hook(&session)), ROOT).with_session(&session)
+}
+
+fn hook(session: &Arc<CsrfSession>) -> Arc<dyn Authorize> {
+    Arc::<CsrfSession>::clone(session)
 }
 
 async fn write(service: &ODataService) -> Result<()> {
@@ -207,6 +212,43 @@ async fn many_writers_share_one_fetch_at_the_start_and_after_a_loss() {
 }
 
 #[tokio::test]
+async fn a_late_refusal_does_not_throw_away_a_fresh_session() {
+    let gateway = Gateway::default();
+    let server = gateway.start().await;
+    let session = CsrfSession::new(Arc::new(Inner)).shared();
+    session.connect(&authorised(&server, hook(&session)));
+    let url: url::Url = format!("{}{ROOT}/A", server.uri()).parse().unwrap();
+    let authorised = async || {
+        let mut request = Outgoing::new(http::Method::POST, url.clone());
+        session.authorize(&mut request).await.unwrap();
+        request
+    };
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-csrf-token", "required".parse().unwrap());
+    let refusal =
+        Response { status: http::StatusCode::FORBIDDEN, headers, body: "".into(), started: Timestamp::EPOCH };
+    let (first, second) = (authorised().await, authorised().await);
+    assert!(session.refused(&first, &refusal).await);
+    assert_eq!(authorised().await.headers["x-csrf-token"], "token2==");
+    assert!(session.refused(&second, &refusal).await, "it is worth another try, with what is known by now");
+    assert_eq!(authorised().await.headers["x-csrf-token"], "token2==");
+    assert_eq!(count(&server, "HEAD").await, 2);
+    assert!(CsrfSession::is_refusal(&refusal));
+}
+
+#[tokio::test]
+async fn writers_who_wait_for_a_fetch_that_fails_fail_with_it() {
+    let gateway = Gateway::default();
+    gateway.rules().fetch_status = Some(503);
+    let server = gateway.start().await;
+    let service = service(&server);
+    for result in join_all((0..5).map(|_| write(&service))).await {
+        assert_eq!(result.unwrap_err().code(), "erp.transient");
+    }
+    assert_eq!(log(&server).await.len(), 3, "three ways of one fetch, not of five");
+}
+
+#[tokio::test]
 async fn the_way_of_fetching_falls_back() {
     for (no_head, no_get, only_without_slash, want) in [
         (true, false, false, vec!["HEAD /odata/API_X/", "GET /odata/API_X/", "PATCH /odata/API_X/A"]),
@@ -246,7 +288,7 @@ async fn a_session_grows_old_on_the_clock() {
     let server = gateway.start().await;
     let clock = VirtualClock::new(Timestamp::from_secs(1_000));
     let session = CsrfSession::new(Arc::new(Inner)).with_max_age(Duration::from_secs(600)).shared();
-    let http = client(&server).authorize(session.clone()).clock(clock.shared()).build().unwrap();
+    let http = client(&server).authorize(hook(&session)).clock(clock.shared()).build().unwrap();
     let service = ODataService::v2(http, ROOT).with_session(&session);
     write(&service).await.unwrap();
     clock.advance(Duration::from_secs(599));
@@ -287,7 +329,7 @@ async fn each_service_has_its_own_session() {
     let gateway = Gateway::default();
     let server = gateway.start().await;
     let session = CsrfSession::new(Arc::new(Inner)).shared();
-    let http = authorised(&server, session.clone());
+    let http = authorised(&server, hook(&session));
     for path in ["/odata/API_X", "/odata/API_X;v=0002"] {
         write(&ODataService::v2(http.clone(), path).with_session(&session)).await.unwrap();
     }
@@ -301,7 +343,7 @@ async fn a_token_never_goes_to_another_host() {
     let gateway = Gateway::default();
     let (server, other) = (gateway.start().await, gateway.start().await);
     let session = CsrfSession::new(Arc::new(Inner)).shared();
-    let http = authorised(&server, session.clone());
+    let http = authorised(&server, hook(&session));
     session.connect(&http);
     let stranger: url::Url = format!("{}{ROOT}/A", other.uri()).parse().unwrap();
     let mut request = Outgoing::new(http::Method::POST, stranger);
