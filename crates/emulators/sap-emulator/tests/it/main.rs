@@ -1,4 +1,5 @@
 //! The emulator against requests as they come over the wire.
 
+mod batch;
 mod client;
 mod orders;
