@@ -214,7 +214,7 @@ async fn get_tells_absent_from_a_wrong_path() {
     for body in ["", "<html><title>404</title></html>", r#"{"code":"404","message":"no route"}"#] {
         assert_eq!(get(404, body).await.unwrap_err().code(), "erp.config", "{body}");
     }
-    assert_eq!(get(500, "<html>dump</html>").await.unwrap_err().code(), "erp.transient");
+    assert_eq!(get(400, "<html>dump</html>").await.unwrap_err().code(), "erp.invalid");
     assert_eq!(get(200, "<html>log in</html>").await.unwrap_err().code(), "erp.malformed");
 }
 
