@@ -20,26 +20,27 @@ pub(crate) fn unrestricted(draft: &Draft<'_>, material: &str, plant: &str) -> De
         .sum()
 }
 
+/// Where an item keeps what is delivered of it; no property of the vendor's, so never shown.
+pub(crate) const DELIVERED: &str = "_Delivered";
+
 /// What an order's item still asks for.
-pub(crate) fn open_quantity(draft: &Draft<'_>, item: &Row) -> Decimal {
+pub(crate) fn open_quantity(item: &Row) -> Decimal {
     if !item.text("SalesDocumentRjcnReason").is_empty() {
         return Decimal::ZERO;
     }
-    let line =
-        draft.find("A_SalesOrderScheduleLine", &[item.text("SalesOrder"), item.text("SalesOrderItem"), "1"]);
-    let delivered = line.map_or(Decimal::ZERO, |line| line.dec("DeliveredQtyInOrderQtyUnit"));
-    (item.dec("RequestedQuantity") - delivered).max(Decimal::ZERO)
+    (item.dec("RequestedQuantity") - item.dec(DELIVERED)).max(Decimal::ZERO)
 }
 
 /// Unrestricted stock less what open orders ask for, other than `but` itself. May be negative.
 pub(crate) fn available(draft: &Draft<'_>, material: &str, plant: &str, but: Option<&str>) -> Decimal {
-    let items = draft.scan_by("A_SalesOrderItem", "Material", material);
-    let asked: Decimal = items
+    let own: Decimal = but
+        .map(|order| draft.scan("A_SalesOrderItem", &[order]))
+        .unwrap_or_default()
         .iter()
-        .filter(|item| item.text("ProductionPlant") == plant && Some(item.text("SalesOrder")) != but)
-        .map(|item| open_quantity(draft, item))
+        .filter(|item| item.text("Material") == material && item.text("ProductionPlant") == plant)
+        .map(|item| open_quantity(item))
         .sum();
-    unrestricted(draft, material, plant) - asked
+    unrestricted(draft, material, plant) - (draft.asked(material, plant) - own)
 }
 
 fn missing(name: &str) -> Refusal {

@@ -9,6 +9,7 @@ use crate::state::{Draft, World};
 use crate::write::{Operation, perform};
 use erp_testkit::emulator::{Exchange, Reply, Store};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// How many requests one batch may hold.
 const PARTS_MAX: usize = 1000;
@@ -198,7 +199,7 @@ pub(crate) fn run(
             }
         }
     }
-    out.push_str(&format!("--{BOUNDARY}--\r\n"));
+    let _ = write!(out, "--{BOUNDARY}--\r\n");
     let content_type = if env.has(Quirk::QuotedBoundaryResponse) {
         "multipart/mixed; boundary=\"ejjeeffe0\""
     } else {
@@ -244,7 +245,7 @@ fn referred(operation: &Operation, made: &BTreeMap<String, String>) -> Result<Op
 }
 
 fn push(out: &mut String, boundary: &str, part: &str) {
-    out.push_str(&format!("--{boundary}\r\n{part}\r\n"));
+    let _ = write!(out, "--{boundary}\r\n{part}\r\n");
 }
 
 fn http_part(reply: &Reply, content_id: Option<&str>) -> String {
@@ -254,9 +255,9 @@ fn http_part(reply: &Reply, content_id: Option<&str>) -> String {
     let id = content_id.map(|id| format!("content-id: {id}\r\n")).unwrap_or_default();
     let mut inner = format!("HTTP/1.1 {} {reason}\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
-        inner.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
+        let _ = write!(inner, "{name}: {}\r\n", value.to_str().unwrap_or_default());
     }
-    inner.push_str(&format!("{id}\r\n{body}"));
+    let _ = write!(inner, "{id}\r\n{body}");
     format!(
         "Content-Type: application/http\r\nContent-Length: {}\r\ncontent-transfer-encoding: binary\r\n{id}\r\n{inner}",
         inner.len()
@@ -286,7 +287,7 @@ fn set_part(
     };
     let mut inner = String::new();
     rendered.iter().for_each(|part| push(&mut inner, SET_BOUNDARY, part));
-    inner.push_str(&format!("--{SET_BOUNDARY}--\r\n"));
+    let _ = write!(inner, "--{SET_BOUNDARY}--\r\n");
     format!(
         "Content-Type: multipart/mixed; boundary={SET_BOUNDARY}\r\nContent-Length: {}\r\n\r\n{inner}",
         inner.len()

@@ -1,6 +1,6 @@
 //! Outbound deliveries: made and posted from behind, read by the engine.
 
-use crate::availability::open_quantity;
+use crate::availability::{DELIVERED, open_quantity};
 use crate::orders::{set_statuses, touch};
 use crate::state::Draft;
 use crate::value::{Fields as _, Row, Val, day_of, time_of};
@@ -27,7 +27,7 @@ pub(crate) fn post_goods_issue(
     }
     let mut lines = Vec::new();
     for item in draft.scan("A_SalesOrderItem", &[order]) {
-        let open = open_quantity(draft, &item);
+        let open = open_quantity(&item);
         let wanted = match quantities {
             None => open,
             Some(quantities) => quantities.get(item.text("SalesOrderItem")).copied().unwrap_or_default(),
@@ -103,6 +103,9 @@ fn deliver(draft: &mut Draft<'_>, delivery: &str, number: &str, item: &Row, quan
     row.set_text("DeliveryVersion", "0001");
     draft.put("A_OutbDeliveryItem", row);
     draw(draft, item.text("Material"), item.text("ProductionPlant"), quantity);
+    let mut open = item.clone();
+    open.set_dec(DELIVERED, item.dec(DELIVERED) + quantity);
+    draft.put("A_SalesOrderItem", open);
     if let Some(line) = draft.find("A_SalesOrderScheduleLine", &[order, order_item, "1"]) {
         let mut line = Row::clone(&line);
         let delivered = line.dec("DeliveredQtyInOrderQtyUnit") + quantity;

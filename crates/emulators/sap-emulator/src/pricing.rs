@@ -1,6 +1,6 @@
 //! Pricing and tax: SAP's own, from its own condition records.
 
-use crate::availability::available;
+use crate::availability::{available, open_quantity};
 use crate::state::Draft;
 use crate::value::{Fields as _, Row};
 use erp_core::Decimal;
@@ -443,10 +443,25 @@ impl Frame {
         item.set_dec("Subtotal1Amount", gross);
         let rejected = !item.text("SalesDocumentRjcnReason").is_empty();
         let wanted = item.dec("RequestedQuantity");
-        let free = available(draft, item.text("Material"), item.text("ProductionPlant"), Some(&self.order));
-        let confirmed = if rejected { Decimal::ZERO } else { wanted.min(free.max(Decimal::ZERO)) };
-        item.set_dec("ConfdDelivQtyInOrderQtyUnit", confirmed);
         let old = draft.find("A_SalesOrderScheduleLine", &[&self.order, &number, "1"]).unwrap_or_default();
+        let confirmed = if rejected {
+            old.dec("DeliveredQtyInOrderQtyUnit")
+        } else if old.dec("ScheduleLineOrderQuantity") == wanted {
+            // What was promised stays promised, whoever orders later.
+            old.dec("ConfdOrderQtyByMatlAvailCheck")
+        } else {
+            let material = item.text("Material");
+            let others = available(draft, material, item.text("ProductionPlant"), Some(&self.order));
+            let lines = draft.scan("A_SalesOrderItem", &[&self.order]);
+            let earlier: Decimal = lines
+                .iter()
+                .take_while(|line| line.text("SalesOrderItem") != number)
+                .filter(|line| line.text("Material") == material)
+                .map(|line| open_quantity(line))
+                .sum();
+            wanted.min((others - earlier).max(Decimal::ZERO))
+        };
+        item.set_dec("ConfdDelivQtyInOrderQtyUnit", confirmed);
         let mut line = Row::clone(&old);
         line.set_text("SalesOrder", &self.order);
         line.set_text("SalesOrderItem", &number);

@@ -126,7 +126,8 @@ impl System {
             return Reply::status(405).with_header("allow", "GET, POST");
         }
         if !reading
-            && let Err(reply) = self.sessions.check(exchange, self.options.session_life, &self.options.quirks)
+            && let Some(reply) =
+                self.sessions.refuse(exchange, self.options.session_life, &self.options.quirks)
         {
             return reply;
         }

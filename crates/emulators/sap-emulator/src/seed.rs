@@ -299,7 +299,7 @@ impl Price {
     /// A customer's discount in percent, found by itself as `K007`.
     pub fn customer_discount(customer: &str, percent: Decimal) -> Self {
         let mut price = Self::list("", percent, "");
-        price.condition_type = "K007".to_owned();
+        "K007".clone_into(&mut price.condition_type);
         (price.material, price.customer) = (None, Some(customer.to_owned()));
         price
     }

@@ -98,13 +98,13 @@ impl Sessions {
         reply
     }
 
-    /// Whether a write carries a token with all of its session's cookies. The refusal otherwise.
-    pub(crate) fn check(
+    /// The refusal of a write that does not carry a token with all of its session's cookies.
+    pub(crate) fn refuse(
         &self,
         exchange: &Exchange,
         life: Duration,
         quirks: &BTreeSet<Quirk>,
-    ) -> Result<(), Reply> {
+    ) -> Option<Reply> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = cookies(exchange);
         let token = exchange.header("x-csrf-token");
@@ -113,7 +113,7 @@ impl Sessions {
         {
             session.writes += 1;
             if !quirks.contains(&Quirk::CsrfCookieLost) || session.writes <= WRITES_UNTIL_LOST {
-                return Ok(());
+                return None;
             }
             sent.get(SESSION_COOKIE).and_then(|id| inner.by_id.remove(id));
         }
@@ -122,9 +122,11 @@ impl Sessions {
         } else {
             "CSRF token validation failed"
         };
-        Err(Reply::status(403)
-            .with_body("text/plain;charset=utf-8", text)
-            .with_header("x-csrf-token", "Required"))
+        Some(
+            Reply::status(403)
+                .with_body("text/plain;charset=utf-8", text)
+                .with_header("x-csrf-token", "Required"),
+        )
     }
 
     /// Forgets all sessions.

@@ -1,7 +1,9 @@
 //! What the emulated system holds, and how a request changes it: all of it or nothing.
 
+use crate::availability::open_quantity;
 use crate::meta::{SetMeta, find_set, set};
 use crate::value::{Fields as _, Row, Val};
+use erp_core::Decimal;
 use erp_testkit::emulator::State;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,9 +26,8 @@ pub(crate) enum Change {
 }
 
 /// Properties that are looked up often enough to be indexed.
-const INDEXED: [(&str, &str); 7] = [
+const INDEXED: [(&str, &str); 6] = [
     ("A_SalesOrder", "PurchaseOrderByCustomer"),
-    ("A_SalesOrderItem", "Material"),
     ("A_OutbDeliveryItem", "ReferenceSDDocument"),
     ("A_BusinessPartner", "BusinessPartnerIDByExtSystem"),
     ("A_AddressEmailAddress", "EmailAddress"),
@@ -41,12 +42,22 @@ type Table = BTreeMap<Key, Arc<Row>>;
 pub(crate) struct World {
     tables: BTreeMap<&'static str, Table>,
     index: BTreeMap<(&'static str, &'static str, String), BTreeSet<Key>>,
+    /// What open orders ask for, by material and plant; kept as a sum, since every order asks for it.
+    asked: BTreeMap<(String, String), Decimal>,
     counters: BTreeMap<String, u64>,
     settings: BTreeMap<String, String>,
 }
 
+fn asked_by(item: &Row) -> ((String, String), Decimal) {
+    ((item.text("Material").to_owned(), item.text("ProductionPlant").to_owned()), open_quantity(item))
+}
+
 impl World {
     fn index(&mut self, set: &'static SetMeta, key: &Key, row: &Row, add: bool) {
+        if set.name == "A_SalesOrderItem" {
+            let (place, quantity) = asked_by(row);
+            *self.asked.entry(place).or_default() += if add { quantity } else { -quantity };
+        }
         for (_, name) in INDEXED.iter().filter(|(indexed, _)| *indexed == set.name) {
             let Some(prop) = set.prop(name) else { continue };
             let value = prop.inner(row.text(name));
@@ -186,6 +197,21 @@ impl<'w> Draft<'w> {
             .iter()
             .filter(|(indexed, _)| *indexed == name)
             .find_map(|(_, property)| required(property).map(|text| (*property, text)))
+    }
+
+    /// What open orders ask for of a material in a plant.
+    pub(crate) fn asked(&self, material: &str, plant: &str) -> Decimal {
+        let place = (material.to_owned(), plant.to_owned());
+        let mut sum = self.world.asked.get(&place).copied().unwrap_or_default();
+        let here = |row: &Row| {
+            Some(asked_by(row)).filter(|(at, _)| *at == place).map_or(Decimal::ZERO, |(_, asked)| asked)
+        };
+        let stored = self.world.tables.get("A_SalesOrderItem");
+        for (key, row) in self.rows.get("A_SalesOrderItem").into_iter().flatten() {
+            sum -= stored.and_then(|table| table.get(key)).map_or(Decimal::ZERO, |row| here(row));
+            sum += row.as_ref().map_or(Decimal::ZERO, |row| here(row));
+        }
+        sum
     }
 
     pub(crate) fn put(&mut self, name: &str, row: Row) {

@@ -86,7 +86,7 @@ impl SetMeta {
                 return Err(wrong());
             }
         }
-        row.retain(|name, value| self.prop(name).is_none_or(|prop| !prop.is_initial(value)));
+        row.retain(|_, value| !value.is_initial());
         Ok(row)
     }
 

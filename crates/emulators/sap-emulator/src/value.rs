@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// A value of a property. Absent in a [`Row`] means initial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,13 @@ pub(crate) enum Val {
     Off(i64),
     /// Seconds since midnight.
     T(u32),
+}
+
+impl Val {
+    /// Whether a row with this value is where a row without it would be.
+    pub(crate) fn is_initial(&self) -> bool {
+        matches!(self, Self::S(text) if text.is_empty())
+    }
 }
 
 /// One entity: what is not initial.
@@ -104,14 +112,6 @@ pub(crate) fn time_of(at: Timestamp) -> u32 {
 }
 
 impl Prop {
-    /// Whether a row with this value is where a row without it would be.
-    pub(crate) fn is_initial(&self, value: &Val) -> bool {
-        match value {
-            Val::S(text) => text.is_empty(),
-            _ => false,
-        }
-    }
-
     /// A value read from a JSON body; `None` is initial.
     pub(crate) fn read(&self, json: &Value) -> Result<Option<Val>, Refusal> {
         let wrong = || {
@@ -151,7 +151,7 @@ impl Prop {
             (Kind::Time, Value::String(text)) => Val::T(read_time(text).ok_or_else(wrong)?),
             _ => return Err(wrong()),
         };
-        Ok((!self.is_initial(&value)).then_some(value))
+        Ok((!value.is_initial()).then_some(value))
     }
 
     /// The JSON of a value. `digits` are those of the row's currency; `exponent` is the quirk.
@@ -160,8 +160,7 @@ impl Prop {
             (None, Kind::Str(_) | Kind::Guid) => json!(""),
             (None, Kind::Bool) => json!(false),
             (None, Kind::Int) => json!(0),
-            (None, Kind::Long) => json!("0"),
-            (None, Kind::Dec(..)) => json!("0"),
+            (None, Kind::Long | Kind::Dec(..)) => json!("0"),
             (None, Kind::DateTime | Kind::Offset) => Value::Null,
             (None, Kind::Time) => json!("PT00H00M00S"),
             (Some(Val::S(text)), _) => json!(text),
@@ -261,8 +260,9 @@ pub(crate) fn order(a: Option<&Val>, b: Option<&Val>) -> Ordering {
         (Some(Val::D(a)), Some(Val::D(b))) => a.cmp(b),
         (Some(Val::I(a)), Some(Val::D(b))) => Decimal::from(*a).cmp(b),
         (Some(Val::D(a)), Some(Val::I(b))) => a.cmp(&Decimal::from(*b)),
-        (Some(Val::I(a)), Some(Val::I(b))) | (Some(Val::Dt(a)), Some(Val::Dt(b))) => a.cmp(b),
-        (Some(Val::Off(a)), Some(Val::Off(b))) => a.cmp(b),
+        (Some(Val::I(a)), Some(Val::I(b)))
+        | (Some(Val::Dt(a)), Some(Val::Dt(b)))
+        | (Some(Val::Off(a)), Some(Val::Off(b))) => a.cmp(b),
         (Some(Val::T(a)), Some(Val::T(b))) => a.cmp(b),
         _ => Ordering::Less,
     }
@@ -405,7 +405,7 @@ pub(crate) fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~'".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

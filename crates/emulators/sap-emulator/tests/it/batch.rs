@@ -2,6 +2,7 @@ use crate::client::*;
 use erp_testkit::emulator::Reply;
 use sap_emulator::{Access, Quirk, SapOptions};
 use serde_json::Value;
+use std::fmt::Write as _;
 
 const KIND: &str = "multipart/mixed; boundary=batch_1";
 
@@ -16,13 +17,14 @@ fn set(writes: &[(&str, &str, &Value)]) -> String {
     let mut out = "--batch_1\r\nContent-Type: multipart/mixed; boundary=set_1\r\n\r\n".to_owned();
     for (index, (method, url, body)) in writes.iter().enumerate() {
         let body = body.to_string();
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "--set_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {}\r\n\r\n\
              {method} {url} HTTP/1.1\r\nContent-Type: application/json\r\nAccept: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}\r\n",
             index + 1,
             body.len()
-        ));
+        );
     }
     out + "--set_1--\r\n"
 }
