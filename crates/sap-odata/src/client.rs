@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) deliveries: ODataService,
     /// One-time customers that only a route named.
     one_time: Mutex<BTreeSet<String>>,
+    /// Held by whoever makes a partner for a guest.
+    pub(crate) partner_gate: futures_util::lock::Mutex<()>,
 }
 
 /// The services and their paths below `/sap/opu/odata/sap/`.
@@ -380,6 +382,7 @@ impl SapClientBuilder {
             conditions: open(service::CONDITION),
             deliveries: open(service::DELIVERY),
             one_time: Mutex::default(),
+            partner_gate: futures_util::lock::Mutex::default(),
             system,
             config,
             http,

@@ -113,9 +113,13 @@ impl SapClient {
     /// SAP finds an address by its e-mail, and a partner by its address.
     async fn partners_by_email(&self, cx: &Context, email: &str) -> Result<Vec<(PartnerRecord, Timestamp)>> {
         let call = self.read_call("sap.match_customer");
-        let query =
-            Query::new("A_AddressEmailAddress").filter(Filter::eq("EmailAddress", email)).top(MATCHES_MAX);
-        let mails = self.rows(&self.0.partners, cx, call, &query).await?;
+        // SAP compares e-mails letter by letter; shops write them as typed or in small letters.
+        let spellings = std::collections::BTreeSet::from([email.to_owned(), email.to_lowercase()]);
+        let mut mails = Vec::new();
+        for filter in Filter::any_of("EmailAddress", spellings) {
+            let query = Query::new("A_AddressEmailAddress").filter(filter).top(MATCHES_MAX);
+            mails.extend(self.rows(&self.0.partners, cx, call, &query).await?);
+        }
         let addresses = mails.iter().map(|(row, _)| row.required("AddressID")).collect::<Result<Vec<_>>>()?;
         let mut numbers = std::collections::BTreeSet::new();
         for filter in Filter::any_of("AddressID", addresses) {
@@ -193,12 +197,19 @@ impl SapClient {
         {
             return Err(Error::new(ErrorKind::Conflict, "the partner was changed meanwhile"));
         }
-        for (done, (set, key, change)) in
-            map::partner_update(partner, &patch.customer).into_iter().enumerate()
-        {
-            let path = ResourcePath::set(set).key(&KeyPredicate::composite(key));
-            let call = self.update_call("sap.change_customer");
-            let changed = self.0.partners.update::<Row, _>(cx, call, path, &IfMatch::None, &change).await;
+        for (done, change) in map::partner_update(partner, &patch.customer).into_iter().enumerate() {
+            let path = ResourcePath::set(change.set).key(&KeyPredicate::composite(change.key));
+            let service = &self.0.partners;
+            let changed = match change.add_to {
+                Some(navigation) => {
+                    let call = self.create_call("sap.add_to_customer");
+                    service.create::<Row, _>(cx, call, path.then(navigation), &change.body).await
+                }
+                None => {
+                    let call = self.update_call("sap.change_customer");
+                    service.update::<Row, _>(cx, call, path, &IfMatch::None, &change.body).await
+                }
+            };
             changed.map(drop).map_err(|error| {
                 let partial = done > 0 && error.effect() == Effect::None;
                 if partial { error.with_effect(Effect::Partial) } else { error }
@@ -247,11 +258,16 @@ impl SapClient {
             }
         }
         let seed = if matching { email.as_str() } else { order.key.as_str() };
-        let hash: String =
-            Digest::of(seed).as_bytes().iter().take(9).map(|byte| format!("{byte:02X}")).collect();
-        let id = format!("G-{hash}");
+        // A digest shows its first 16 hexadecimal digits: short enough for the field, and the same on every try.
+        let id = format!("G-{}", Digest::of(seed)).to_uppercase();
+        // Two orders of one guest at the same time would both find no partner.
+        let _gate = self.0.partner_gate.lock().await;
         let known = self.partners_by(cx, Filter::eq("BusinessPartnerIDByExtSystem", id.as_str()), 2).await?;
         if let Some((partner, _)) = known.first() {
+            if partner.customer.is_empty() {
+                let text = format!("partner {} is no customer; give it the role", partner.business_partner);
+                return Err(Error::invalid("buyer", "sap.partner_without_role", text));
+            }
             return Ok(map::alpha(&partner.customer).to_owned());
         }
         let kind = if order.billing.company.is_some() { CustomerKind::Company } else { CustomerKind::Person };
@@ -264,10 +280,9 @@ impl SapClient {
             areas.push(area.clone());
         }
         let made = self.create_partner(cx, &customer, &id, &areas).await;
-        // The order itself was not touched; the partner is found again by its id.
+        // Whether the partner was made is not known: the order waits for the horizon, and the partner is found by its id.
         let receipt = made.map_err(|error| {
-            let nothing = matches!(error.effect(), Effect::None);
-            if nothing { error } else { Error::transient(error.to_string()).with_effect(Effect::None) }
+            if error.effect() == Effect::None { error } else { error.with_effect(Effect::Unknown) }
         })?;
         Ok(map::alpha(receipt.native_id.as_str()).to_owned())
     }

@@ -146,11 +146,17 @@ fn address_body(customer: &Customer, address: &Address, default: bool) -> Value 
     if default {
         body.insert("to_AddressUsage".to_owned(), json!([{"AddressUsage": "XXDEFAULT"}]));
     }
-    let email =
-        address.email.as_deref().or(Some(customer.email.as_str()).filter(|_| default)).unwrap_or_default();
-    if !email.is_empty() {
-        let entry = json!({"EmailAddress": cut(email, 241), "IsDefaultEmailAddress": true});
-        body.insert("to_EmailAddress".to_owned(), json!([entry]));
+    // The first address carries the customer's own e-mail, which is its identity in a shop, as the default one.
+    let own = Some(customer.email.as_str()).filter(|email| default && !email.is_empty());
+    let other = address.email.as_deref().filter(|email| !email.is_empty() && own != Some(email));
+    let emails: Vec<Value> = [own, other]
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(at, email)| json!({"EmailAddress": cut(email, 241), "IsDefaultEmailAddress": at == 0}))
+        .collect();
+    if !emails.is_empty() {
+        body.insert("to_EmailAddress".to_owned(), json!(emails));
     }
     if let Some(phone) = &address.phone {
         body.insert("to_PhoneNumber".to_owned(), json!([{"PhoneNumber": cut(phone, 30)}]));
@@ -178,8 +184,24 @@ fn address_fields(address: &Address) -> Map<String, Value> {
     fields
 }
 
-/// One change of a partner: the set, the key and the properties.
-pub(crate) type PartnerChange = (&'static str, Vec<(&'static str, Literal)>, Value);
+/// One change of a partner.
+#[derive(Debug)]
+pub(crate) struct PartnerChange {
+    /// The set.
+    pub(crate) set: &'static str,
+    /// Which entity of it.
+    pub(crate) key: Vec<(&'static str, Literal)>,
+    /// The navigation below which something is added; `None` changes the entity itself.
+    pub(crate) add_to: Option<&'static str>,
+    /// The properties.
+    pub(crate) body: Value,
+}
+
+impl PartnerChange {
+    fn of(set: &'static str, key: Vec<(&'static str, Literal)>, body: Value) -> Self {
+        Self { set, key, add_to: None, body }
+    }
+}
 
 /// What must change so that the partner has the customer's names and its first address: each set by itself, because SAP
 /// has no deep update. What is equal already is left alone; an empty value of ours erases nothing.
@@ -197,7 +219,7 @@ pub(crate) fn partner_update(partner: &PartnerRecord, customer: &Customer) -> Ve
         .collect();
     if !names.is_empty() {
         let key = vec![("BusinessPartner", Literal::string(&partner.business_partner))];
-        changes.push(("A_BusinessPartner", key, Value::Object(names)));
+        changes.push(PartnerChange::of("A_BusinessPartner", key, Value::Object(names)));
     }
     if let (Some(wanted), Some(held)) = (customer.addresses.first(), partner.addresses.first()) {
         let now = [
@@ -218,10 +240,38 @@ pub(crate) fn partner_update(partner: &PartnerRecord, customer: &Customer) -> Ve
                 ("BusinessPartner", Literal::string(&partner.business_partner)),
                 ("AddressID", Literal::string(&held.address_id)),
             ];
-            changes.push(("A_BusinessPartnerAddress", key, Value::Object(fields)));
+            changes.push(PartnerChange::of("A_BusinessPartnerAddress", key, Value::Object(fields)));
         }
     }
+    changes.extend(email_update(partner, customer));
     changes
+}
+
+/// Makes the first address's e-mail the customer's.
+fn email_update(partner: &PartnerRecord, customer: &Customer) -> Option<PartnerChange> {
+    let held = partner.addresses.first()?;
+    let same = held.email_address.as_deref().unwrap_or_default().eq_ignore_ascii_case(&customer.email);
+    if same || customer.email.is_empty() {
+        return None;
+    }
+    let body = json!({"EmailAddress": cut(&customer.email, 241)});
+    Some(match &held.email_key {
+        Some((person, ordinal)) => {
+            let key = vec![
+                ("AddressID", Literal::string(&held.address_id)),
+                ("Person", Literal::string(person)),
+                ("OrdinalNumber", Literal::string(ordinal)),
+            ];
+            PartnerChange::of("A_AddressEmailAddress", key, body)
+        }
+        None => {
+            let key = vec![
+                ("BusinessPartner", Literal::string(&partner.business_partner)),
+                ("AddressID", Literal::string(&held.address_id)),
+            ];
+            PartnerChange { set: "A_BusinessPartnerAddress", key, add_to: Some("to_EmailAddress"), body }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -285,9 +335,32 @@ mod tests {
         let changes = partner_update(&partner, &moved);
         assert_eq!(changes.len(), 1);
         assert_eq!(
-            (changes[0].0, &changes[0].2),
+            (changes[0].set, &changes[0].body),
             ("A_BusinessPartnerAddress", &json!({"CityName": "Potsdam"}))
         );
+    }
+
+    #[test]
+    fn a_new_e_mail_replaces_the_default_one_or_is_added() {
+        let config = SapConfig::new("https://x", SapAuth::bearer("t"));
+        let mut partner = held(&partner_body(&config, &sample(), "SHOP:7", &[]));
+        let mut wanted = sample();
+        wanted.email = "new@example.com".to_owned();
+        let changes = partner_update(&partner, &wanted);
+        assert_eq!((changes.len(), changes[0].set, changes[0].add_to), (1, "A_AddressEmailAddress", None));
+        partner.addresses[0].email_address = None;
+        partner.addresses[0].email_key = None;
+        assert_eq!(partner_update(&partner, &wanted)[0].add_to, Some("to_EmailAddress"));
+    }
+
+    #[test]
+    fn the_customers_own_e_mail_is_the_default_one() {
+        let config = SapConfig::new("https://x", SapAuth::bearer("t"));
+        let mut wanted = sample();
+        wanted.addresses[0].email = Some("dock@example.com".to_owned());
+        let body = partner_body(&config, &wanted, "SHOP:7", &[]);
+        assert_eq!(body["to_BusinessPartnerAddress"][0]["to_EmailAddress"].as_array().unwrap().len(), 2);
+        assert_eq!(customer(&"sap".into(), &Zone::UTC, &held(&body)).email, "ada@example.com");
     }
 
     #[test]

@@ -193,10 +193,13 @@ impl SapClient {
     /// and nobody has written the guest's address.
     pub(super) async fn is_partial(&self, cx: &Context, order: &SalesOrder) -> Result<bool> {
         let orders = &self.0.config.orders;
+        if is_cancelled(order) {
+            return Ok(false);
+        }
         if let Some(block) = &orders.completion_block {
             return Ok(order.delivery_block_reason == *block);
         }
-        if !self.is_one_time(&order.sold_to_party) || is_cancelled(order) {
+        if !self.is_one_time(&order.sold_to_party) {
             return Ok(false);
         }
         let held = self.order_addresses(cx, &order.sales_order).await?;

@@ -92,6 +92,8 @@ pub struct PartnerAddress {
     pub country: String,
     /// `EmailAddress` of the default or first entry of `to_EmailAddress`.
     pub email_address: Option<String>,
+    /// `Person` and `OrdinalNumber` of that entry.
+    pub email_key: Option<(String, String)>,
     /// `PhoneNumber` of the first entry of `to_PhoneNumber`.
     pub phone_number: Option<String>,
 }
@@ -106,9 +108,13 @@ impl PartnerAddress {
         let mut mail = None;
         for entry in &mails {
             if mail.is_none() || entry.flag("IsDefaultEmailAddress")? {
-                mail = entry.filled("EmailAddress")?;
+                mail = Some(entry);
             }
         }
+        let email_key = match mail {
+            Some(entry) => Some((entry.text("Person")?, entry.text("OrdinalNumber")?)),
+            None => None,
+        };
         let phones = row.rows("to_PhoneNumber")?.unwrap_or_default();
         Ok(Self {
             address_id: row.text("AddressID")?,
@@ -119,7 +125,8 @@ impl PartnerAddress {
             postal_code: row.text("PostalCode")?,
             region: row.text("Region")?,
             country: row.text("Country")?,
-            email_address: mail,
+            email_address: mail.map(|entry| entry.filled("EmailAddress")).transpose()?.flatten(),
+            email_key,
             phone_number: phones.first().map(|phone| phone.filled("PhoneNumber")).transpose()?.flatten(),
         })
     }

@@ -25,6 +25,8 @@ const PLANTS: [&str; 2] = ["1710", "1720"];
 pub(crate) struct World {
     pub(crate) clock: VirtualClock,
     pub(crate) emulator: SapEmulator,
+    /// Whether sample orders are guests' orders.
+    guests: bool,
     made: AtomicU64,
 }
 
@@ -44,7 +46,13 @@ impl World {
         }
         let emulator = sap_emulator::start(options).await.unwrap();
         emulator.world.seed(&seed());
-        Self { clock, emulator, made: AtomicU64::new(0) }
+        Self { clock, emulator, guests: false, made: AtomicU64::new(0) }
+    }
+
+    /// Makes sample orders guests' orders, which are completed in a second step.
+    pub(crate) fn of_guests(mut self) -> Self {
+        self.guests = true;
+        self
     }
 
     pub(crate) fn client(&self) -> SapClient {
@@ -169,7 +177,17 @@ impl Harness for World {
     }
 
     fn submission(&self, order: Order) -> OrderSubmission {
-        OrderSubmission::new(order, self.route())
+        let customer = (!self.guests).then(|| CUSTOMER.into());
+        OrderSubmission::new(order, self.route()).with_customer(customer)
+    }
+
+    fn waives(&self) -> Vec<(&'static str, &'static str)> {
+        let partial = "a guest's order whose create was lost has no address yet: it is partial, and a submit completes it";
+        let trials = [
+            "order_sink::lost_answer_is_unknown_and_find_tells",
+            "order_sink::late_original_is_unknown_and_found_later",
+        ];
+        if self.guests { trials.map(|trial| (trial, partial)).to_vec() } else { Vec::new() }
     }
 
     async fn documents(&self, key: &Key) -> Trial<usize> {
