@@ -369,13 +369,13 @@ impl State {
             match PartnerRecord::read(&row) {
                 Ok(partner) if partner.customer.is_empty() => {}
                 Ok(partner) => {
-                    let observed = self.client.observed(&partner, at);
+                    let observed = self.client.observed(&partner, at).with_raw(row.evidence());
                     self.ready.push_back(Ok(FeedEvent::Upsert(Box::new(observed))));
                 }
                 Err(error) => {
                     let number = row.text("BusinessPartner").unwrap_or_default();
                     let key = Key::of(&self.client.0.system, &number);
-                    let raw = bytes::Bytes::from(format!("{row:?}"));
+                    let raw = row.evidence();
                     self.ready.push_back(Ok(FeedEvent::Poison(Box::new(Poison::new(
                         key,
                         number,

@@ -202,7 +202,8 @@ mod tests {
         let none = odata("/IWFND/MED/170", "No service found for namespace '', name 'API_X', version '0001'");
         let absent = odata("/IWBEP/CM_MGW_RT/020", "Resource not found for the segment 'A_SalesOrder'");
         let page = "<html><body>Service Unavailable</body></html>";
-        let cases: [(u16, &[(&'static str, &'static str)], &str, &str, Effect); 19] = [
+        type Case<'a> = (u16, &'a [(&'static str, &'static str)], &'a str, &'a str, Effect);
+        let cases: [Case<'_>; 19] = [
             (400, &[], &lock, "erp.transient", Effect::None),
             (423, &[], "", "erp.transient", Effect::None),
             (400, &[], &other_lock, "erp.transient", Effect::None),

@@ -6,6 +6,7 @@
 use crate::client::SapClient;
 use crate::map;
 use crate::wire::{Delivery, Row, SalesOrder};
+use bytes::Bytes;
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{Feed, FeedEvent, Observed, Poison, Watermark};
@@ -94,7 +95,10 @@ impl State {
             .order_by("DeliveryDocument")
             .top(size as u64);
         if let Some(from) = self.from {
-            query = query.filter(Filter::ge("LastChangeDate", from).or(Filter::ge("CreationDate", from)));
+            // Goods issue is a change of its own; whether it also sets the day of the last change is nowhere promised.
+            let days = ["LastChangeDate", "CreationDate", "ActualGoodsMovementDate"]
+                .map(|day| Filter::ge(day, from));
+            query = days.into_iter().reduce(Filter::or).into_iter().fold(query, Query::filter);
         }
         if let Some(after) = &self.after {
             query = query.filter(Filter::gt("DeliveryDocument", after.as_str()));
@@ -124,9 +128,10 @@ impl State {
         let mut deliveries = Vec::with_capacity(rows.len());
         for (row, at) in rows {
             let number = row.text("DeliveryDocument").unwrap_or_default();
+            let raw = row.evidence();
             match Delivery::read(row) {
                 Ok(delivery) => deliveries.push((delivery, at)),
-                Err(error) => self.poison(number, at, &error),
+                Err(error) => self.poison(number, at, &error, raw),
             }
         }
         let orders = self.orders(&deliveries).await?;
@@ -142,19 +147,23 @@ impl State {
                 Ok(made) => {
                     for fulfillment in made {
                         let (key, label) = (fulfillment.key.clone(), fulfillment.number.clone());
-                        let observed = Observed::new(key, label, at, fulfillment);
+                        let observed =
+                            Observed::new(key, label, at, fulfillment).with_raw(delivery.row.evidence());
                         self.ready.push_back(Ok(FeedEvent::Upsert(Box::new(observed))));
                     }
                 }
-                Err(error) => self.poison(delivery.delivery_document, at, &error),
+                Err(error) => {
+                    let raw = delivery.row.evidence();
+                    self.poison(delivery.delivery_document, at, &error, raw);
+                }
             }
         }
         Ok(())
     }
 
-    fn poison(&mut self, number: String, at: Timestamp, error: &Error) {
+    fn poison(&mut self, number: String, at: Timestamp, error: &Error, raw: Bytes) {
         let key = Key::of(&self.client.0.system, &number);
-        let poison = Poison::new(key, number, at, error.message(), bytes::Bytes::new());
+        let poison = Poison::new(key, number, at, error.message(), raw);
         self.ready.push_back(Ok(FeedEvent::Poison(Box::new(poison))));
     }
 

@@ -1,10 +1,11 @@
+use bytes::Bytes;
 use erp_core::Decimal;
 use erp_core::error::{Error, Result};
 use erp_core::exact;
 use erp_core::id::EntityTag;
 use erp_core::time::{Date, Timestamp, Zone};
 use odata_client::v2;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use std::time::Duration;
 ///
 /// Getters name what does not fit. A property that is absent, `null` or empty reads as nothing, because SAP sends its
 /// initial values for what is not set. `Debug` shows names only.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Row(BTreeMap<String, Box<RawValue>>);
 
@@ -128,6 +129,11 @@ impl Row {
         metadata.etag.filter(|etag| !etag.is_empty()).map(EntityTag::from)
     }
 
+    /// Its JSON text, as evidence; properties are in the order of their names.
+    pub fn evidence(&self) -> Bytes {
+        serde_json::to_vec(self).map_or_else(|_| Bytes::new(), Bytes::from)
+    }
+
     fn raw(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|json| json.get().trim()).filter(|json| *json != "null")
     }
@@ -208,5 +214,7 @@ mod tests {
         );
         assert_eq!(row.etag().unwrap().as_str(), "W/\"datetimeoffset'2023-05-12T20%3A30%3A30.3885560Z'\"");
         assert!(!format!("{row:?}").contains("Ada"));
+        let again: Row = serde_json::from_slice(&row.evidence()).unwrap();
+        assert_eq!((again.text("Name").unwrap(), again.etag()), ("Ada".to_owned(), row.etag()));
     }
 }

@@ -62,6 +62,57 @@ async fn a_guests_address_that_was_not_written_is_completed_by_the_next_submit()
 }
 
 #[tokio::test]
+async fn an_e_mail_of_the_one_time_customers_own_proves_nothing() {
+    let world = World::start(&[]).await;
+    let own = sap_emulator::Customer::new(ONE_TIME, "One-time customer", "DE", "EUR")
+        .with_email("office@merchant.test");
+    world.emulator.world.seed(&sap_emulator::SapSeed::new().with_customer(own.one_time()));
+    let client = world.client();
+    let lost =
+        Rule { times: 9, ..Rule::once(Some("PATCH"), "A_SalesOrderPartnerAddress", Fault::DropBeforeSend) };
+    world.emulator.server.faults().add(lost);
+    assert!(world.run(submit(&client, &submission(KEY))).await.receipt().is_none());
+    world.emulator.server.faults().clear();
+    assert!(matches!(client.find_order(&Context::new(), &KEY.into()).await.unwrap(), Found::Partial(_)));
+    applied(&world, &client, &submission(KEY)).await;
+    assert!(matches!(client.find_order(&Context::new(), &KEY.into()).await.unwrap(), Found::Whole(_)));
+}
+
+#[tokio::test]
+async fn a_delivery_speaks_of_our_order_and_lines() {
+    let world = World::start(&[]).await;
+    let client = world.client();
+    let receipt = applied(&world, &client, &submission(KEY)).await;
+    let sap = receipt.native_id.as_str();
+    assert_eq!(fulfillments(&client).await.len(), 0, "nothing has left yet");
+    let first = [("10", Decimal::ONE)];
+    world.emulator.world.post_partial_goods_issue(sap, &first, "1Z999").unwrap();
+    world.emulator.world.post_goods_issue(sap).unwrap();
+    let lines = [("24-MB01", Decimal::ONE)];
+    let other = world.emulator.world.place_distributor_order(CUSTOMER, "4500001234", &lines).unwrap();
+    world.emulator.world.post_goods_issue(&other).unwrap();
+    let found = fulfillments(&client).await;
+    assert_eq!(found.len(), 2, "a distributor's delivery is not ours");
+    assert!(found.iter().all(|made| made.order_key == Some(KEY.into()) && made.order.as_str() == sap));
+    let shipped: Vec<_> =
+        found[0].lines.iter().map(|line| (line.line.as_ref().unwrap().as_str(), line.quantity)).collect();
+    assert_eq!(shipped, [("71", Decimal::ONE)]);
+    assert_eq!(found[0].tracking[0].number, "1Z999");
+    let units: Decimal = found.iter().flat_map(|made| &made.lines).map(|line| line.quantity).sum();
+    assert_eq!(units, Decimal::from(3));
+}
+
+async fn fulfillments(client: &SapClient) -> Vec<erp_core::model::Fulfillment> {
+    let events: Vec<_> = client.fulfillment_changes(&Context::new(), None).collect().await;
+    let record = |event| match event {
+        Ok(FeedEvent::Upsert(observed)) => Some(observed.record),
+        Ok(_) => None,
+        Err(error) => panic!("{error}"),
+    };
+    events.into_iter().filter_map(record).collect()
+}
+
+#[tokio::test]
 async fn the_lock_after_a_create_heals() {
     for quirks in [&[Quirk::LockAfterCreate][..], &[Quirk::LockAfterCreate, Quirk::Lock423][..]] {
         let world = World::start(quirks).await;
@@ -161,7 +212,8 @@ async fn an_amendment_makes_money_equal_too() {
     submission.order.lines[1].cancelled = Decimal::ONE;
     let revision = OrderRevision::new(receipt, submission.clone(), OrderChange::Amend);
     for _ in 0..2 {
-        let outcome = world.run(client.revise_orders(&Context::new(), &[revision.clone()])).await.remove(0);
+        let outcome =
+            world.run(client.revise_orders(&Context::new(), std::slice::from_ref(&revision))).await.remove(0);
         let Outcome::Applied(receipt) = outcome else { panic!("{outcome:?}") };
         let held = receipt.holding.unwrap();
         assert_eq!(held.differences(&Holding::wanted(&submission.order, Side::Order)), []);

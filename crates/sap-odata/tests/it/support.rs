@@ -109,7 +109,7 @@ pub(crate) fn held(number: &str, key: &str) -> Value {
 pub(crate) fn addresses(number: &str, written: bool) -> Vec<Value> {
     ["SP", "SH", "BP", "PY"]
         .map(|function| {
-            let email = if written { "ada@example.com" } else { "" };
+            let email = if written && function != "PY" { "ada@example.com" } else { "" };
             json!({"SalesOrder": number, "PartnerFunction": function, "AddressRepresentationCode": "",
                 "Country": "DE", "CityName": if written { "Berlin" } else { "Walldorf" }, "EmailAddress": email,
                 "StreetName": "", "PostalCode": "", "AddresseeFullName": "", "OrganizationName1": ""})

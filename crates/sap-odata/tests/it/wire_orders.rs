@@ -184,7 +184,7 @@ async fn a_cancel_rejects_what_is_alive_and_is_proven() {
     then(&server, "GET", r"A_SalesOrder\('1'\)$", one(&after)).await;
     let receipt = Receipt::new("1".into(), "1", Timestamp::EPOCH);
     let revision = OrderRevision::new(receipt, submission(KEY), OrderChange::Cancel);
-    let outcome = client.revise_orders(&Context::new(), &[revision.clone()]).await.remove(0);
+    let outcome = client.revise_orders(&Context::new(), std::slice::from_ref(&revision)).await.remove(0);
     assert_eq!(outcome.receipt().unwrap().holding.as_ref().unwrap().state, HeldState::Cancelled);
     insta::assert_snapshot!(journal(&server).await);
 
