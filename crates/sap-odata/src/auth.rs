@@ -25,40 +25,40 @@ pub enum SapAuth {
         /// The user.
         user: String,
         /// The password.
-        password: Secret,
+        password: SecretSource,
     },
     /// A token that somebody else renews.
     Bearer {
         /// The token.
-        token: Secret,
+        token: SecretSource,
     },
     /// The header `APIKey` of the vendor's public sandbox.
     ApiKey {
         /// The key.
-        key: Secret,
+        key: SecretSource,
     },
 }
 
 impl SapAuth {
     /// A technical or communication user.
-    pub fn basic(user: impl Into<String>, password: impl Into<Secret>) -> Self {
+    pub fn basic(user: impl Into<String>, password: impl Into<SecretSource>) -> Self {
         Self::Basic { user: user.into(), password: password.into() }
     }
 
     /// A token that somebody else renews.
-    pub fn bearer(token: impl Into<Secret>) -> Self {
+    pub fn bearer(token: impl Into<SecretSource>) -> Self {
         Self::Bearer { token: token.into() }
     }
 
     /// The key of the vendor's public sandbox.
-    pub fn api_key(key: impl Into<Secret>) -> Self {
+    pub fn api_key(key: impl Into<SecretSource>) -> Self {
         Self::ApiKey { key: key.into() }
     }
 }
 
 /// A secret: a text, or where it is kept. A file is read anew for every try, so that a rotation needs no restart.
 #[derive(Clone)]
-pub struct Secret(Source);
+pub struct SecretSource(Source);
 
 #[derive(Clone)]
 enum Source {
@@ -67,7 +67,7 @@ enum Source {
     File(String),
 }
 
-impl Secret {
+impl SecretSource {
     /// Kept in an environment variable.
     pub fn env(name: impl Into<String>) -> Self {
         Self(Source::Env(name.into()))
@@ -90,7 +90,7 @@ impl Secret {
     }
 }
 
-impl<'de> Deserialize<'de> for Secret {
+impl<'de> Deserialize<'de> for SecretSource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SecretVisitor)
     }
@@ -99,20 +99,20 @@ impl<'de> Deserialize<'de> for Secret {
 struct SecretVisitor;
 
 impl<'de> Visitor<'de> for SecretVisitor {
-    type Value = Secret;
+    type Value = SecretSource;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a secret: a text, { env = … } or { file = … }")
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Secret, E> {
-        Ok(Secret::from(text))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretSource, E> {
+        Ok(SecretSource::from(text))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
         let secret = match map.next_entry::<String, String>()? {
-            Some((key, name)) if key == "env" => Secret::env(name),
-            Some((key, path)) if key == "file" => Secret::file(path),
+            Some((key, name)) if key == "env" => SecretSource::env(name),
+            Some((key, path)) if key == "file" => SecretSource::file(path),
             _ => return Err(serde::de::Error::custom("a secret is a text, { env = … } or { file = … }")),
         };
         match map.next_key::<String>()? {
@@ -122,18 +122,18 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 }
 
-impl<T: Into<String>> From<T> for Secret {
-    fn from(text: T) -> Self {
-        Self(Source::Text(text.into()))
+impl From<&str> for SecretSource {
+    fn from(text: &str) -> Self {
+        Self(Source::Text(text.to_owned()))
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Text(_) => f.write_str("Secret(…)"),
-            Source::Env(name) => write!(f, "Secret(env {name})"),
-            Source::File(path) => write!(f, "Secret(file {path})"),
+            Source::Text(_) => f.write_str("SecretSource(…)"),
+            Source::Env(name) => write!(f, "SecretSource(env {name})"),
+            Source::File(path) => write!(f, "SecretSource(file {path})"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The client: a cheap handle that plays SAP's roles and answers raw calls with the same log-on.
 
-use crate::auth::{Credential, SapAuth, Secret};
+use crate::auth::{Credential, SapAuth, SecretSource};
 use crate::config::SapConfig;
 use crate::error::SapErrors;
 use crate::wire::{Row, SalesOrder};
@@ -294,7 +294,7 @@ impl SapClientBuilder {
     }
 
     /// Logs on as a technical or communication user.
-    pub fn basic(self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
+    pub fn basic(self, user: impl Into<String>, password: impl Into<SecretSource>) -> Self {
         self.auth(SapAuth::basic(user, password))
     }
 

@@ -169,6 +169,9 @@ mod tests {
     use erp_core::time::Timestamp;
     use http::{HeaderMap, HeaderValue, StatusCode};
 
+    /// Status, headers and body, and what becomes of a create so answered.
+    type Case<'a> = (u16, &'a [(&'static str, &'static str)], &'a str, &'a str, Effect);
+
     const READ: Call = Call::read("t");
     const CREATE: Call = Call::once("t");
 
@@ -202,7 +205,6 @@ mod tests {
         let none = odata("/IWFND/MED/170", "No service found for namespace '', name 'API_X', version '0001'");
         let absent = odata("/IWBEP/CM_MGW_RT/020", "Resource not found for the segment 'A_SalesOrder'");
         let page = "<html><body>Service Unavailable</body></html>";
-        type Case<'a> = (u16, &'a [(&'static str, &'static str)], &'a str, &'a str, Effect);
         let cases: [Case<'_>; 19] = [
             (400, &[], &lock, "erp.transient", Effect::None),
             (423, &[], "", "erp.transient", Effect::None),

@@ -3,12 +3,12 @@
 //! ```
 //! use erp_core::prelude::*;
 //! use sap_odata::config::Pricing;
-//! use sap_odata::{SapClient, Secret, sales_area};
+//! use sap_odata::{SapClient, SecretSource, sales_area};
 //!
 //! # fn main() -> Result<()> {
 //! let sap = SapClient::builder("sap-prod")
 //!     .base_url("https://my300000-api.s4hana.cloud.sap")
-//!     .basic("SYNC_USER", Secret::env("SAP_PASSWORD"))
+//!     .basic("SYNC_USER", SecretSource::env("SAP_PASSWORD"))
 //!     .configure(|config| {
 //!         config.orders.pricing = Pricing::manual("PMP0", "RB00", "HD00");
 //!         config.orders.one_time_customers = [("1710/10/00".to_owned(), "17100099".to_owned())].into();
@@ -71,7 +71,7 @@ mod prices;
 mod route;
 pub mod wire;
 
-pub use auth::{SapAuth, Secret};
+pub use auth::{SapAuth, SecretSource};
 pub use client::{SapClient, SapClientBuilder};
 pub use config::SapConfig;
 pub use route::{SalesArea, sales_area};

@@ -56,7 +56,8 @@ pub struct OrderConfig {
     pub shipping_conditions: BTreeMap<String, String>,
     /// The shop's payment method to SAP's `CustomerPaymentTerms`.
     pub payment_terms: BTreeMap<String, String>,
-    /// The shop's units to SAP's; a unit that is not here is left to the material's sales unit.
+    /// The shop's units to SAP's. A line without a unit counts in the material's sales unit; one with a unit that is not
+    /// here is refused.
     pub units: BTreeMap<String, String>,
 }
 

@@ -216,8 +216,16 @@ pub(crate) fn item_body(
         problems.push(FieldError::new(format!("lines[{index}].quantity"), "sap.quantity_scale", text));
     }
     item.insert("RequestedQuantity".to_owned(), decimal_json(quantity));
-    if let Some(unit) = line.quantity.unit.as_ref().and_then(|unit| orders.units.get(unit.as_str())) {
-        item.insert("RequestedQuantityUnit".to_owned(), json!(unit));
+    if let Some(unit) = &line.quantity.unit {
+        match orders.units.get(unit.as_str()) {
+            Some(known) => drop(item.insert("RequestedQuantityUnit".to_owned(), json!(known))),
+            // Left out, the quantity would count in the material's sales unit: a box would become a piece.
+            None => problems.push(FieldError::new(
+                format!("lines[{index}].quantity"),
+                "sap.unit_unknown",
+                format!("nothing says what unit {unit} is in SAP; add it to orders.units"),
+            )),
+        }
     }
     let id = line.id.as_str();
     if id.chars().count() <= orders.line_key_max() {

@@ -4,6 +4,7 @@ use crate::world::World;
 use erp_testkit::conformance::{Harness, failures};
 use std::sync::Arc;
 
+#[expect(clippy::future_not_send, reason = "each trial runs on its test's own thread")]
 async fn keeps_the_rules(make: impl AsyncFn() -> World) {
     let failed = failures(|| async { Arc::new(make().await) as Arc<dyn Harness> }).await;
     let texts: Vec<_> = failed.iter().map(|(name, failure)| format!("{name}: {failure}")).collect();

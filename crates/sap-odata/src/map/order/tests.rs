@@ -129,6 +129,16 @@ fn shipping_travels_as_the_configured_condition_or_is_refused() {
 }
 
 #[test]
+fn a_stated_unit_is_translated_or_refused() {
+    let mut submission = submission(vec![line("7", 3400, 2, 0)]);
+    submission.order.lines[0].quantity = Quantity::new(2).with_unit("box");
+    let mut config = config();
+    assert_eq!(body(&config, &submission).unwrap_err().fields()[0].code, "sap.unit_unknown");
+    config.orders.units = [("box".to_owned(), "KAR".to_owned())].into();
+    assert_eq!(body(&config, &submission).unwrap()["to_Item"][0]["RequestedQuantityUnit"], "KAR");
+}
+
+#[test]
 fn known_partners_and_configured_texts_go_along() {
     let mut submission = submission(vec![line("7", 3400, 2, 0)]);
     let mut address = Address::new("DE");
