@@ -112,6 +112,7 @@ use std::sync::Arc;
 
 /// A running emulator. It serves until it is dropped; what its world holds outlives it if a path was given.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct SapEmulator {
     /// The hand behind the engine's back.
     pub world: SapWorld,

@@ -120,6 +120,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) customer: &'a str,
     pub(crate) price_list: &'a str,
     pub(crate) material: &'a str,
+    /// Records in another currency are not found: there is no conversion.
+    pub(crate) currency: &'a str,
     pub(crate) quantity: Decimal,
     pub(crate) date: i64,
 }
@@ -142,9 +144,10 @@ pub(crate) fn find_record(draft: &Draft<'_>, code: &str, asked: Asked<'_>) -> Op
             && is("PriceListType", asked.price_list)
             && row.date("ConditionValidityStartDate").is_none_or(|start| start <= asked.date)
             && row.date("ConditionValidityEndDate").is_none_or(|end| asked.date <= end)
-            && draft
-                .find("A_SlsPrcgConditionRecord", &[row.text("ConditionRecord")])
-                .is_some_and(|record| !record.flag("ConditionIsDeleted"))
+            && draft.find("A_SlsPrcgConditionRecord", &[row.text("ConditionRecord")]).is_some_and(|record| {
+                let unit = record.text("ConditionRateValueUnit");
+                !record.flag("ConditionIsDeleted") && [asked.currency, "%"].contains(&unit)
+            })
     };
     let rank = |row: &Row| {
         let has = |name: &str| !row.text(name).is_empty();
@@ -300,6 +303,7 @@ impl Frame {
             customer: &self.customer,
             price_list: self.header.text("PriceListType"),
             material: item.text("Material"),
+            currency: &self.currency,
             quantity,
             date,
         };

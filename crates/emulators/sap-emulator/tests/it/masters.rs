@@ -87,6 +87,9 @@ async fn prices_change_by_date_and_orders_follow_their_pricing_date() {
         rates,
         [(String::new(), "10.00".into(), "1".into()), ("17100002".into(), "8.00".into(), "1".into())]
     );
+    let later = filter.replace("2026-11-23", "2026-12-05") + " and Customer eq ''";
+    let rows = sap.ok(&format!("{PRICES}A_SlsPrcgCndnRecdValidity?$filter={later}")).await;
+    assert_eq!(rows["results"].as_array().unwrap().len(), 1, "the new price ends the old one");
     for (customer, day, want) in [
         ("17100001", "2026-11-23", "10.00"),
         ("17100001", "2026-12-01", "12.00"),
@@ -97,6 +100,11 @@ async fn prices_change_by_date_and_orders_follow_their_pricing_date() {
         sent["PricingDate"] = json!(format!("{day}T00:00:00"));
         assert_eq!(sap.create(&sent).await["TotalNetAmount"], want, "{customer} {day}");
     }
+    let mut foreign = order("M", &[("TG11", "1")]);
+    foreign["TransactionCurrency"] = json!("EUR");
+    let reply = sap.post(&format!("{SALES}A_SalesOrder"), &foreign).await;
+    assert_eq!(body(&reply)["d"]["TotalNetAmount"], "0.00", "there is no price in euros");
+    assert!(header(&reply, "sap-message").contains("VE/108"));
     let scale = sap.ok(&format!("{PRICES}A_SlsPrcgCndnRecordScale")).await;
     assert_eq!(scale["results"][1]["ConditionScaleQuantity"], "10");
 }

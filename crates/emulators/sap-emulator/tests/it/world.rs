@@ -65,6 +65,17 @@ async fn what_is_promised_first_stays_promised() {
 }
 
 #[tokio::test]
+async fn a_larger_quantity_competes_with_others_and_not_with_itself() {
+    let mut sap = Client::new();
+    sap.create(&order("M-1", &[("TG11", "60")])).await;
+    sap.create(&order("M-2", &[("TG11", "10")])).await;
+    let url = format!("{SALES}A_SalesOrderItem(SalesOrder='1000001',SalesOrderItem='10')");
+    assert_eq!(sap.write("PATCH", &url, &[], &json!({"RequestedQuantity": "95"})).await.status, 204);
+    assert_eq!(sap.ok(&url).await["ConfdDelivQtyInOrderQtyUnit"], "90");
+    assert_eq!(sap.world.available("TG11", "1710"), dec("-5"));
+}
+
+#[tokio::test]
 async fn everything_survives_a_kill() {
     let dir = std::env::temp_dir().join(format!("sap-emulator-{}", std::process::id()));
     let _ = std::fs::remove_file(&dir);
@@ -75,17 +86,19 @@ async fn everything_survives_a_kill() {
     sap.world.post_goods_issue("1000001").unwrap();
     sap.create(&order("M-2", &[("TG11", "1")])).await;
     sap.world.lose_order("1000002");
+    sap.create(&order("M-3", &[("TG11", "7")])).await;
     let (orders, stock) = (sap.world.orders(), sap.world.stock("TG11", "1710"));
+    assert_eq!(sap.world.available("TG11", "1710"), dec("83"));
     let rows = sap.world.rows("A_SalesOrderItemPrElement", &[]);
     drop(sap);
     std::fs::File::options().append(true).open(&dir).unwrap().write_all(b"[{\"Put\":[\"A_Sal").unwrap();
     let mut sap = Client::with(SapOptions::new().with_path(&dir));
     assert_eq!((sap.world.orders(), sap.world.stock("TG11", "1710")), (orders, stock));
     assert_eq!(sap.world.rows("A_SalesOrderItemPrElement", &[]), rows);
-    assert_eq!(stock, dec("90"));
+    assert_eq!((stock, sap.world.available("TG11", "1710")), (dec("90"), dec("83")));
     assert_eq!(
-        sap.create(&order("M-3", &[("TG11", "1")])).await["SalesOrder"],
-        "1000003",
+        sap.create(&order("M-4", &[("TG11", "1")])).await["SalesOrder"],
+        "1000004",
         "no number is given twice"
     );
     std::fs::remove_file(&dir).unwrap();
