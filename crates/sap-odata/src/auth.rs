@@ -2,20 +2,26 @@
 //!
 //! A communication user with a password (`basic`) works for every S/4HANA API, cloud and on premise. `oauth2` is client
 //! credentials, which some communication arrangements and all gateways in front of SAP take. `bearer` is a token that
-//! somebody else renews; `api_key` is the vendor's public sandbox. All of them sit inside a CSRF session, because every
+//! somebody else renews; `certificate` is mutual TLS, which needs no secret in a header; `api_key` is the vendor's public
+//! sandbox. All of them sit inside a CSRF session, because every
 //! write to SAP needs one.
 
-use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use erp_core::error::{Error, Result};
-use erp_http::{Authorize, Request};
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use std::fmt;
+pub use erp_http::auth::secret::{Secret, SecretSource};
 
-/// How to log in.
+use erp_core::error::{Error, Result};
+use erp_core::time::Clock;
+use erp_http::auth::Anonymous;
+use erp_http::auth::basic::Basic;
+use erp_http::auth::bearer::{Bearer, HeaderKey};
+use erp_http::auth::oauth2::OAuth2Config;
+use erp_http::transport::NetworkOptions;
+use erp_http::{Authorize, Transport};
+use http::header::HeaderName;
+use serde::Deserialize;
+use std::sync::Arc;
+use url::Url;
+
+/// How to log in. Any secret is a text, `{ env = "NAME" }` or `{ file = "path" }`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -23,14 +29,31 @@ pub enum SapAuth {
     /// A technical or communication user.
     Basic {
         /// The user.
-        user: String,
+        user: SecretSource,
         /// The password.
         password: SecretSource,
+    },
+    /// OAuth 2.0 client credentials.
+    Oauth2 {
+        /// Where tokens are issued: `https://<subaccount>.authentication.<region>.hana.ondemand.com/oauth/token`.
+        token_url: String,
+        /// The client.
+        client_id: SecretSource,
+        /// Its secret.
+        client_secret: SecretSource,
+        /// The scope, where the issuer wants one.
+        #[serde(default)]
+        scope: Option<String>,
     },
     /// A token that somebody else renews.
     Bearer {
         /// The token.
         token: SecretSource,
+    },
+    /// A client certificate (mutual TLS).
+    Certificate {
+        /// The certificate and its private key, as one PEM text.
+        pem: SecretSource,
     },
     /// The header `APIKey` of the vendor's public sandbox.
     ApiKey {
@@ -41,8 +64,22 @@ pub enum SapAuth {
 
 impl SapAuth {
     /// A technical or communication user.
-    pub fn basic(user: impl Into<String>, password: impl Into<SecretSource>) -> Self {
+    pub fn basic(user: impl Into<SecretSource>, password: impl Into<SecretSource>) -> Self {
         Self::Basic { user: user.into(), password: password.into() }
+    }
+
+    /// OAuth 2.0 client credentials.
+    pub fn oauth2(
+        token_url: impl Into<String>,
+        client_id: impl Into<SecretSource>,
+        client_secret: impl Into<SecretSource>,
+    ) -> Self {
+        Self::Oauth2 {
+            token_url: token_url.into(),
+            client_id: client_id.into(),
+            client_secret: client_secret.into(),
+            scope: None,
+        }
     }
 
     /// A token that somebody else renews.
@@ -50,113 +87,62 @@ impl SapAuth {
         Self::Bearer { token: token.into() }
     }
 
+    /// A client certificate and its private key, as one PEM text.
+    pub fn certificate(pem: impl Into<SecretSource>) -> Self {
+        Self::Certificate { pem: pem.into() }
+    }
+
     /// The key of the vendor's public sandbox.
     pub fn api_key(key: impl Into<SecretSource>) -> Self {
         Self::ApiKey { key: key.into() }
     }
-}
 
-/// A secret: a text, or where it is kept. A file is read anew for every try, so that a rotation needs no restart.
-#[derive(Clone)]
-pub struct SecretSource(Source);
-
-#[derive(Clone)]
-enum Source {
-    Text(String),
-    Env(String),
-    File(String),
-}
-
-impl SecretSource {
-    /// Kept in an environment variable.
-    pub fn env(name: impl Into<String>) -> Self {
-        Self(Source::Env(name.into()))
-    }
-
-    /// Kept in a file; white space at its end is not part of it.
-    pub fn file(path: impl Into<String>) -> Self {
-        Self(Source::File(path.into()))
-    }
-
-    fn read(&self) -> Result<String> {
-        match &self.0 {
-            Source::Text(text) => Ok(text.clone()),
-            Source::Env(name) => std::env::var(name)
-                .map_err(|_| Error::config(format!("the environment has no variable {name}"))),
-            Source::File(path) => std::fs::read_to_string(path)
-                .map(|text| text.trim_end().to_owned())
-                .map_err(|_| Error::config(format!("the secret's file {path} cannot be read"))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SecretVisitor)
-    }
-}
-
-struct SecretVisitor;
-
-impl<'de> Visitor<'de> for SecretVisitor {
-    type Value = SecretSource;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a secret: a text, { env = … } or { file = … }")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretSource, E> {
-        Ok(SecretSource::from(text))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
-        let secret = match map.next_entry::<String, String>()? {
-            Some((key, name)) if key == "env" => SecretSource::env(name),
-            Some((key, path)) if key == "file" => SecretSource::file(path),
-            _ => return Err(serde::de::Error::custom("a secret is a text, { env = … } or { file = … }")),
-        };
-        match map.next_key::<String>()? {
-            None => Ok(secret),
-            Some(_) => Err(serde::de::Error::custom("a secret has one source: env or file")),
-        }
-    }
-}
-
-impl From<&str> for SecretSource {
-    fn from(text: &str) -> Self {
-        Self(Source::Text(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for SecretSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Source::Text(_) => f.write_str("SecretSource(…)"),
-            Source::Env(name) => write!(f, "SecretSource(env {name})"),
-            Source::File(path) => write!(f, "SecretSource(file {path})"),
-        }
-    }
-}
-
-/// Puts the credential of a [`SapAuth`] onto a request.
-#[derive(Debug)]
-pub(crate) struct Credential(pub(crate) SapAuth);
-
-#[async_trait]
-impl Authorize for Credential {
-    async fn authorize(&self, request: &mut Request) -> Result<()> {
-        let (name, value) = match &self.0 {
-            SapAuth::Basic { user, password } => {
-                (AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.read()?))))
+    /// What puts the credential on requests. The issuer of tokens is reached by `transport`, or by the network.
+    pub(crate) fn authorizer(
+        &self,
+        transport: Option<&Arc<dyn Transport>>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<dyn Authorize>> {
+        Ok(match self {
+            Self::Basic { user, password } => Arc::new(Basic::new(user.clone(), password.clone())),
+            Self::Bearer { token } => Arc::new(Bearer::new(token.clone())),
+            Self::Certificate { .. } => Arc::new(Anonymous),
+            Self::ApiKey { key } => Arc::new(HeaderKey::new(HeaderName::from_static("apikey"), key.clone())),
+            Self::Oauth2 { token_url, client_id, client_secret, scope } => {
+                let url = Url::parse(token_url)
+                    .map_err(|e| Error::config(format!("auth.token_url cannot be read: {e}")))?;
+                let way_out = match transport {
+                    Some(transport) => Arc::clone(transport),
+                    None => NetworkOptions::for_url(&url).connect(Arc::clone(clock))?,
+                };
+                let config =
+                    OAuth2Config::client_credentials(token_url, client_id.clone(), client_secret.clone());
+                let config = match scope {
+                    Some(scope) => config.with_scope(scope),
+                    None => config,
+                };
+                Arc::new(config.build(way_out, Arc::clone(clock))?)
             }
-            SapAuth::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.read()?)),
-            SapAuth::ApiKey { key } => (HeaderName::from_static("apikey"), key.read()?),
-        };
-        let mut value = HeaderValue::from_str(&value)
-            .map_err(|_| Error::config("the credential holds characters that no header can carry"))?;
-        value.set_sensitive(true);
-        request.headers.insert(name, value);
-        Ok(())
+        })
+    }
+
+    /// How the network is reached, where that is anything but usual.
+    pub(crate) fn network(
+        &self,
+        base_url: &str,
+        authorities: Option<&SecretSource>,
+    ) -> Option<NetworkOptions> {
+        // A URL that cannot be read is told by the client's own builder.
+        let mut options = NetworkOptions::for_url(&Url::parse(base_url).ok()?);
+        if let Self::Certificate { pem } = self {
+            options = options.with_client_certificate(pem.clone());
+        } else if authorities.is_none() {
+            return None;
+        }
+        Some(match authorities {
+            Some(pem) => options.with_authorities(pem.clone()),
+            None => options,
+        })
     }
 }
 
@@ -169,23 +155,26 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_a_text_or_where_it_is_kept_and_is_never_shown() {
-        let text = auth(r#"{"type":"basic","user":"SYNC","password":"hunter2"}"#).unwrap();
-        assert!(!format!("{text:?}").contains("hunter2"));
-        let SapAuth::Basic { password, .. } = text else { panic!("not basic") };
-        assert_eq!(password.read().unwrap(), "hunter2");
-        let SapAuth::Bearer { token } =
-            auth(r#"{"type":"bearer","token":{"env":"NO_SUCH_NAME_HERE"}}"#).unwrap()
-        else {
-            panic!("not bearer")
-        };
-        assert_eq!(token.read().unwrap_err().code(), "erp.config");
+    fn every_way_is_read_and_no_secret_is_shown() {
+        for json in [
+            r#"{"type":"basic","user":"SYNC","password":"hunter2"}"#,
+            r#"{"type":"oauth2","token_url":"https://t","client_id":"c","client_secret":"hunter2"}"#,
+            r#"{"type":"bearer","token":"hunter2"}"#,
+            r#"{"type":"api_key","key":"hunter2"}"#,
+            r#"{"type":"certificate","pem":"hunter2"}"#,
+        ] {
+            assert!(!format!("{:?}", auth(json).unwrap()).contains("hunter2"), "{json}");
+        }
+        assert!(auth(r#"{"type":"basic","user":"SYNC","password":{"env":"SAP_PASSWORD"}}"#).is_ok());
+    }
+
+    #[test]
+    fn unknown_and_missing_keys_are_refused() {
         for bad in [
-            r#"{"type":"bearer","token":{}}"#,
-            r#"{"type":"bearer","token":{"env":"A","file":"B"}}"#,
-            r#"{"type":"bearer","token":7}"#,
             r#"{"type":"basic","user":"U"}"#,
             r#"{"type":"bearer","token":"x","user":"U"}"#,
+            r#"{"type":"kerberos"}"#,
+            r#"{"type":"bearer","token":{"env":"A","file":"B"}}"#,
         ] {
             assert!(auth(bad).is_err(), "{bad}");
         }

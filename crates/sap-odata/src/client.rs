@@ -1,6 +1,6 @@
 //! The client: a cheap handle that plays SAP's roles and answers raw calls with the same log-on.
 
-use crate::auth::{Credential, SapAuth, SecretSource};
+use crate::auth::{SapAuth, SecretSource};
 use crate::config::SapConfig;
 use crate::error::SapErrors;
 use crate::wire::{Row, SalesOrder};
@@ -11,6 +11,7 @@ use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
 use erp_core::roles::{CustomerStore, FulfillmentSource, InventorySource, OrderSink, PriceSource};
 use erp_core::time::{Clock, SystemClock, Timestamp};
+use erp_http::quota::Limits;
 use erp_http::{Authorize, Call, HttpClient, Request, Response, Transport};
 use futures_util::StreamExt as _;
 use odata_client::{CsrfSession, Filter, KeyPredicate, ODataService, Query};
@@ -294,7 +295,7 @@ impl SapClientBuilder {
     }
 
     /// Logs on as a technical or communication user.
-    pub fn basic(self, user: impl Into<String>, password: impl Into<SecretSource>) -> Self {
+    pub fn basic(self, user: impl Into<SecretSource>, password: impl Into<SecretSource>) -> Self {
         self.auth(SapAuth::basic(user, password))
     }
 
@@ -352,13 +353,23 @@ impl SapClientBuilder {
             return Err(Error::config(format!("{system} has no log-on; say basic(user, password)")));
         }
         config.check()?;
-        let credential = authorize.unwrap_or_else(|| Arc::new(Credential(config.auth.clone())));
+        let transport = match (transport, config.auth.network(&config.base_url, config.authorities.as_ref()))
+        {
+            (Some(transport), _) => Some(transport),
+            (None, Some(network)) => Some(network.connect(Arc::clone(&clock))?),
+            (None, None) => None,
+        };
+        let credential = match authorize {
+            Some(authorize) => authorize,
+            None => config.auth.authorizer(transport.as_ref(), &clock)?,
+        };
         let session = CsrfSession::new(credential).shared();
-        let mut http =
-            HttpClient::builder(system.clone(), &config.base_url, Arc::new(SapErrors::new(system.clone())))
-                .authorize(Arc::clone(&session) as Arc<dyn Authorize>)
-                .clock(clock)
-                .timeout(config.read_timeout);
+        let errors = Arc::new(SapErrors::new(system.clone()));
+        let mut http = HttpClient::builder(system.clone(), &config.base_url, errors)
+            .authorize(Arc::clone(&session) as Arc<dyn Authorize>)
+            .clock(clock)
+            .limits(Limits::new().with_concurrency(config.concurrency))
+            .timeout(config.read_timeout);
         if let Some(transport) = transport {
             http = http.transport(transport);
         }

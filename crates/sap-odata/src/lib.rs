@@ -71,7 +71,7 @@ mod prices;
 mod route;
 pub mod wire;
 
-pub use auth::{SapAuth, SecretSource};
+pub use auth::{SapAuth, Secret, SecretSource};
 pub use client::{SapClient, SapClientBuilder};
 pub use config::SapConfig;
 pub use route::{SalesArea, sales_area};

@@ -10,7 +10,7 @@ mod sources;
 pub use orders::{GuestPolicy, OrderConfig, Pricing, PricingMode};
 pub use sources::{CustomerConfig, FulfillmentConfig, InventoryConfig, PriceConfig, StockPlace};
 
-use crate::auth::SapAuth;
+use crate::auth::{SapAuth, SecretSource};
 use erp_core::connector::Environment;
 use erp_core::error::{Error, Result};
 use erp_core::time::Zone;
@@ -51,6 +51,12 @@ pub struct SapConfig {
     /// order that is not found may still appear.
     #[serde(default = "default_horizon", deserialize_with = "span")]
     pub write_horizon: Duration,
+    /// How many requests run at the same time: SAP's dialogue processes are few, and people need them too.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: usize,
+    /// More certificate authorities, as PEM text: a company's own, for systems on premise.
+    #[serde(default)]
+    pub authorities: Option<SecretSource>,
     /// How many rows one page asks for.
     #[serde(default = "default_page")]
     pub page_size: u32,
@@ -85,6 +91,8 @@ impl SapConfig {
             read_timeout: a_minute(),
             write_timeout: two_minutes(),
             write_horizon: default_horizon(),
+            concurrency: default_concurrency(),
+            authorities: None,
             page_size: default_page(),
             orders: OrderConfig::default(),
             inventory: InventoryConfig::default(),
@@ -99,6 +107,9 @@ impl SapConfig {
     /// # Errors
     /// `Config` naming the key and what would be right.
     pub fn check(&self) -> Result<()> {
+        if self.concurrency == 0 {
+            return Err(Error::config("concurrency must be at least 1"));
+        }
         if !(1..=5000).contains(&self.page_size) {
             return Err(Error::config(format!("page_size = {} must lie between 1 and 5000", self.page_size)));
         }
@@ -138,6 +149,10 @@ fn two_minutes() -> Duration {
 
 fn default_horizon() -> Duration {
     Duration::from_secs(150)
+}
+
+fn default_concurrency() -> usize {
+    4
 }
 
 fn default_page() -> u32 {

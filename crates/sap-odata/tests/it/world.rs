@@ -19,6 +19,8 @@ use std::time::Duration;
 pub(crate) const ONE_TIME: &str = "17100099";
 /// A customer with a number of its own.
 pub(crate) const CUSTOMER: &str = "17100001";
+/// How long it takes until somebody has mended a fault, so that the client's breaker lets a probe through.
+const MENDING: Duration = Duration::from_secs(60);
 const PLANTS: [&str; 2] = ["1710", "1720"];
 
 /// A running SAP on virtual time, and what it takes to reach it.
@@ -154,10 +156,14 @@ impl Harness for World {
 
     fn clear_faults(&self) {
         self.emulator.server.faults().clear();
+        self.clock.advance(MENDING);
     }
 
     fn set_down(&self, down: bool) {
         self.emulator.server.faults().set_down(down);
+        if !down {
+            self.clock.advance(MENDING);
+        }
     }
 
     async fn pass(&self, span: Duration) {
