@@ -85,6 +85,8 @@ pub mod request;
 mod reqwest;
 pub mod retry;
 pub mod script;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 pub mod transport;
 

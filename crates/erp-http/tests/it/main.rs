@@ -1,0 +1,4 @@
+//! The network transport against real sockets on loopback.
+
+mod network;
+mod sealed;
