@@ -14,6 +14,18 @@ use tokio::net::TcpListener;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+#[derive(Debug, serde::Deserialize)]
+#[expect(dead_code, reason = "only its shape matters")]
+struct Items {
+    items: Vec<Item>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[expect(dead_code, reason = "only its shape matters")]
+struct Item {
+    sku: String,
+}
+
 #[derive(Debug)]
 struct Table;
 
@@ -137,16 +149,6 @@ async fn what_is_no_json_is_named_and_not_shown() {
         let request = Request::get(server.uri().parse().unwrap());
         let answer =
             client(&server.uri()).execute(&Context::new(), Call::read("t.read"), request).await.unwrap();
-        #[derive(Debug, serde::Deserialize)]
-        #[expect(dead_code, reason = "only its shape matters")]
-        struct Item {
-            sku: String,
-        }
-        #[derive(Debug, serde::Deserialize)]
-        #[expect(dead_code, reason = "only its shape matters")]
-        struct Items {
-            items: Vec<Item>,
-        }
         let error = json::decode::<Items>("t.read", &answer).unwrap_err();
         assert_eq!((error.code(), error.to_string().as_str()), ("erp.malformed", want));
     }
