@@ -238,3 +238,12 @@ fn nonces_differ_and_nothing_is_signed_in_the_open() {
     assert!(open.headers.is_empty());
     assert!(!format!("{signer:?}").contains("secret-0001"));
 }
+
+#[test]
+fn a_used_nonce_is_replaced_for_reads_only() {
+    let signer = signer(COMMERCE);
+    let used = answer(401, "oauth_problem=nonce_used");
+    assert!(refused(&signer, &Method::GET, TELLING, &used));
+    assert!(!refused(&signer, &Method::POST, TELLING, &used));
+    assert_eq!(signer.profile(), SignatureProfile::Rfc5849);
+}
