@@ -266,9 +266,9 @@ mod tests {
         for call in 0..19 {
             let pass = breaker.admit(at(call)).unwrap();
             if call % 2 == 0 {
-                pass.failed(at(call))
+                pass.failed(at(call));
             } else {
-                pass.succeeded(at(call))
+                pass.succeeded(at(call));
             }
             let open = breaker.state(at(call)) != BreakerState::Closed;
             assert_eq!(open, call == 18, "after call {call}");

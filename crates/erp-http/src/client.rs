@@ -51,6 +51,9 @@ struct Admission {
     timeout: Duration,
 }
 
+/// The gate stays closed for this long after a throttled answer that names no time.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
+
 /// How one try ended.
 enum Tried {
     Answered(Response),
@@ -263,7 +266,7 @@ impl HttpClient {
         }
         let health = match error.kind() {
             ErrorKind::Throttled => {
-                inner.quota.close_for(error.retry_after().unwrap_or_default());
+                inner.quota.close_for(error.retry_after().unwrap_or(THROTTLED_PAUSE));
                 Health::Silent
             }
             ErrorKind::Transient if response.status.is_server_error() => Health::Sick,

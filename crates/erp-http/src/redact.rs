@@ -101,6 +101,9 @@ pub fn text(text: &str) -> String {
         let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let (word, tail) = rest.split_at(end);
         rest = tail;
+        if word.split_once('?').is_some_and(|(_, query)| !query.is_empty()) {
+            rest = rest.trim_start_matches(|c: char| !c.is_whitespace() && !"\"'<>(){}[]".contains(c));
+        }
         if word == ":" {
             armed = armed.after_mark(':');
             clean.push(':');
@@ -171,8 +174,10 @@ fn is_long_number(word: &str) -> bool {
     digits >= 10 && word.chars().all(|c| c.is_ascii_digit() || "+-./:".contains(c)) && !is_time(word)
 }
 
+/// `2026-11-23`, alone or with a time.
 fn is_time(word: &str) -> bool {
-    word.len() >= 8 && word.as_bytes()[4] == b'-'
+    let shape = word.bytes().take(10).map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    shape.eq(*b"0000-00-00") && word.len() <= 32
 }
 
 fn is_token(word: &str) -> bool {
@@ -182,8 +187,8 @@ fn is_token(word: &str) -> bool {
         letters += usize::from(c.is_ascii_alphabetic());
         digits += usize::from(c.is_ascii_digit());
     }
-    let uuid = length == 36 && word.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
-    length >= 20 && letters >= 2 && digits >= 2 && !uuid && !word.starts_with('/') && !word.contains("://")
+    let known = is_time(word) || length == 36 && word.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    length >= 20 && letters >= 2 && digits >= 2 && !known && !word.starts_with('/') && !word.contains("://")
 }
 
 /// Cuts after so many characters.

@@ -88,14 +88,14 @@ pub fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
     }
 }
 
+const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 /// Reads an HTTP date, in any of its three forms.
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     let parts: Vec<&str> = text.split([' ', ',', '-', ':']).filter(|part| !part.is_empty()).skip(1).collect();
-    let (day, month, year, h, m, s) = match parts.as_slice() {
-        [day, month, year, h, m, s, "GMT"] | [month, day, h, m, s, year] => (day, month, year, h, m, s),
-        _ => return None,
+    let ([day, month, year, h, m, s, "GMT"] | [month, day, h, m, s, year]) = parts.as_slice() else {
+        return None;
     };
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let month = MONTHS.find(month).filter(|at| month.len() == 3 && at % 3 == 0)? / 3 + 1;
     let day: u8 = day.parse().ok()?;
     let year: u16 = year.parse().ok().map(|y| match y {

@@ -308,7 +308,7 @@ impl OAuth2 {
         match &self.state().trouble {
             Some((until, kind, message, wait)) if *until > now => {
                 let error = Error::new(kind.clone(), message.clone()).with_operation("oauth2.token");
-                Err(wait.into_iter().fold(error, |error, wait| error.with_retry_after(*wait)))
+                Err(wait.iter().fold(error, |error, wait| error.with_retry_after(*wait)))
             }
             _ => Ok(()),
         }

@@ -229,9 +229,7 @@ mod tests {
         assert_eq!(read(r#""hunter2""#).unwrap(), "the configured text");
         assert_eq!(read(r#"{"env":"X"}"#).unwrap(), "the environment variable X");
         assert_eq!(read(r#"{"file":"/p"}"#).unwrap(), "the file /p");
-        for bad in
-            [r#"{}"#, r#"{"text":"hunter2"}"#, r#"{"hunter2":"x"}"#, r#"{"env":"X","file":"/p"}"#, "17"]
-        {
+        for bad in ["{}", r#"{"text":"hunter2"}"#, r#"{"hunter2":"x"}"#, r#"{"env":"X","file":"/p"}"#, "17"] {
             let error = read(bad).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }

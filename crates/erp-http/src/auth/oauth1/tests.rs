@@ -43,7 +43,8 @@ fn vectors() -> Vec<Vector<'static>> {
          2026-01-02%2003%3A04%3A05&{filter}%5Bcondition_type%5D=gteq&searchCriteria%5BpageSize%5D=50"
     );
     let product = "https://shop.example.test/rest/all/V1/products/A%2FB%20C".to_owned();
-    let skus: String = (0..11).map(|n| format!("skus%5B{n}%5D=s{n}&")).collect();
+    let skus: Vec<String> = (0..11).map(|n| format!("skus%5B{n}%5D=s{n}&")).collect();
+    let skus = skus.concat();
     let salable =
         format!("https://shop.example.test/rest/all/V1/inventory/are-products-salable?{skus}stockId=1");
     let oracle = ("fjaLirsIcCGVZWzBX0pg", "1508242306");
@@ -236,4 +237,13 @@ fn nonces_differ_and_nothing_is_signed_in_the_open() {
     assert_eq!(signer.authorize(&mut open).now_or_never().unwrap().unwrap_err().code(), "erp.config");
     assert!(open.headers.is_empty());
     assert!(!format!("{signer:?}").contains("secret-0001"));
+}
+
+#[test]
+fn a_used_nonce_is_replaced_for_reads_only() {
+    let signer = signer(COMMERCE);
+    let used = answer(401, "oauth_problem=nonce_used");
+    assert!(refused(&signer, &Method::GET, TELLING, &used));
+    assert!(!refused(&signer, &Method::POST, TELLING, &used));
+    assert_eq!(signer.profile(), SignatureProfile::Rfc5849);
 }
