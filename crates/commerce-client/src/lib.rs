@@ -3,6 +3,10 @@
 pub mod auth;
 pub mod client;
 mod clock;
+mod connector;
+mod feed;
+mod inventory;
+mod orders;
 pub mod config;
 pub mod error;
 pub mod map;
