@@ -3,7 +3,8 @@
 use crate::client::CommerceClient;
 use async_trait::async_trait;
 use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
-use erp_core::connector::{Connector, Identity};
+use erp_core::connector::{Connector, Finding, Identity, Need};
+use erp_core::context::Context;
 use erp_core::roles::{InventorySink, InventorySource, OrderSource};
 use std::sync::Arc;
 
@@ -28,6 +29,10 @@ impl Connector for CommerceClient {
         let stock = SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
         capabilities.inventory_sink = Some(stock);
         capabilities
+    }
+
+    async fn probe(&self, cx: &Context, needs: &[Need]) -> Vec<Finding> {
+        self.doctor(cx, needs).await
     }
 
     fn order_source(&self) -> Option<Arc<dyn OrderSource>> {

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod client;
 mod clock;
 mod connector;
+mod doctor;
 mod feed;
 mod inventory;
 mod orders;
