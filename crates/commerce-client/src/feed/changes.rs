@@ -6,10 +6,11 @@
 //!    earlier, less the overlap. Rows that change from now on are at or after it.
 //! 2. **Read.** Without a watermark all rows; with one those with `updated_at` at or after its mark. By key, so a row that
 //!    is edited meanwhile stays where it is, or comes again next time.
-//! 3. **Sweep.** All keys above the highest seen, and the gaps below it, whatever their `updated_at`: a row that was
+//! 3. **Sweep.** All keys above the highest seen (up to the highest when the pass began), and the gaps below it, whatever their `updated_at`: a row that was
 //!    committed late carries an old one. What stays missing is asked for again until the horizon, then given up and
 //!    counted.
-//! 4. **Checkpoint** with the mark of step 1.
+//! 4. **Checkpoint** with the mark of step 1. A long delta also has checkpoints between its pages; a stream that begins
+//!    at one of those finishes that pass and adds another.
 
 use super::keyset::{Keyset, Placed};
 use super::position::{Gap, Position};
@@ -112,7 +113,7 @@ impl<S: Shelf> Listing<S> {
         self.left -= 1;
         match placed {
             Placed::Row(_, row) => self.shelf.read(&self.cx, row).await.map(Some),
-            Placed::Unreadable(poison) => Ok(Some(Read::Bad(poison))),
+            Placed::Unreadable(_, poison) => Ok(Some(Read::Bad(poison))),
         }
     }
 }
@@ -138,6 +139,10 @@ struct Reading {
     keyset: Keyset,
     position: Position,
     snapshot: bool,
+    /// It goes on where another stream was broken off, with that one's mark.
+    resumed: bool,
+    /// The highest key when the pass began: what comes later is the next pass's, or a busy shop would never let one end.
+    bound: i64,
     now: Timestamp,
 }
 
@@ -146,6 +151,7 @@ struct Sweep {
     searches: VecDeque<Search>,
     keyset: Option<Keyset>,
     position: Position,
+    resumed: bool,
     now: Timestamp,
 }
 
@@ -163,9 +169,11 @@ impl<S: Shelf> Pass<S> {
         let known = self.since.as_ref().map(|mark| Position::from_watermark(mark, &self.issuer)).transpose()?;
         self.shelf.prepare(&self.cx).await?;
         let (now, mark) = self.mark().await?;
+        let bound = self.highest_key().await?;
         let page_size = self.shelf.client().config().page_size;
         let base = self.shelf.restrict(Search::new());
         let snapshot = known.is_none();
+        let resumed = known.as_ref().is_some_and(|known| known.next.is_some());
         let (base, position) = match known {
             None => {
                 self.events.push_back(FeedEvent::SnapshotStart);
@@ -178,8 +186,8 @@ impl<S: Shelf> Pass<S> {
                 (base, Position { next: Some(next), ..known })
             }
         };
-        let keyset = Keyset::new(base, position.after, page_size);
-        self.stage = Stage::Read(Box::new(Reading { keyset, position, snapshot, now }));
+        let keyset = Keyset::new(base.and("entity_id", "lteq", bound), position.after, page_size);
+        self.stage = Stage::Read(Box::new(Reading { keyset, position, snapshot, resumed, bound, now }));
         Ok(())
     }
 
@@ -194,12 +202,23 @@ impl<S: Shelf> Pass<S> {
         Ok((now, mark))
     }
 
+    async fn highest_key(&self) -> Result<i64> {
+        let last = Search::new().descending("entity_id").page(1, 1).fields(S::HEAD_FIELDS);
+        let page = self.shelf.client().page(&self.cx, S::OPERATION, S::PATH, &last).await?;
+        Ok(page.rows.first().and_then(crate::client::RawRow::key).unwrap_or(0))
+    }
+
     async fn read(&mut self, mut reading: Box<Reading>) -> Result<()> {
         let horizon = self.horizon();
         let placed = reading.keyset.next(&self.cx, &self.shelf).await?;
         for placed in placed {
             match placed {
-                Placed::Unreadable(poison) => self.events.push_back(FeedEvent::Poison(poison)),
+                Placed::Unreadable(key, poison) => {
+                    if let Some(key) = key {
+                        reading.position.ids.saw(key, reading.now);
+                    }
+                    self.events.push_back(FeedEvent::Poison(poison));
+                }
                 Placed::Row(id, row) => {
                     let at = row.head.as_ref().and_then(|head| created(head)).unwrap_or(reading.now);
                     if reading.snapshot && at.plus(horizon) < reading.now {
@@ -212,12 +231,12 @@ impl<S: Shelf> Pass<S> {
             }
         }
         if reading.keyset.is_done() {
-            let searches = self.sweep_plan(&reading.position);
-            let Reading { position, snapshot, now, .. } = *reading;
+            let searches = self.sweep_plan(&reading.position, reading.bound);
+            let Reading { position, snapshot, resumed, now, .. } = *reading;
             if snapshot {
                 self.events.push_back(FeedEvent::SnapshotEnd);
             }
-            self.stage = Stage::Sweep(Box::new(Sweep { searches, keyset: None, position, now }));
+            self.stage = Stage::Sweep(Box::new(Sweep { searches, keyset: None, position, resumed, now }));
         } else {
             if !reading.snapshot {
                 reading.position.after = reading.keyset.after();
@@ -229,16 +248,17 @@ impl<S: Shelf> Pass<S> {
         Ok(())
     }
 
-    /// Gaps by name or by stretch, and last everything above the highest key.
-    fn sweep_plan(&self, position: &Position) -> VecDeque<Search> {
+    /// Gaps by name or by stretch, and last everything above the highest key that was seen.
+    fn sweep_plan(&self, position: &Position, bound: i64) -> VecDeque<Search> {
         let (short, long): (Vec<&Gap>, Vec<&Gap>) =
             position.ids.gaps.iter().partition(|gap| gap.len() <= SHORT_GAP);
         let names: Vec<_> = short.iter().flat_map(|gap| gap.from..=gap.to).map(|id| id.to_string()).collect();
         let by_name = names.chunks(IDS_PER_CALL).map(|ids| Search::new().and("entity_id", "in", ids.join(",")));
         let by_stretch =
             long.iter().map(|gap| Search::new().and("entity_id", "gteq", gap.from).and("entity_id", "lteq", gap.to));
-        let tail = Search::new().and("entity_id", "gt", position.ids.top);
-        by_name.chain(by_stretch).chain([tail]).collect()
+        let tail = (bound > position.ids.top)
+            .then(|| Search::new().and("entity_id", "gt", position.ids.top).and("entity_id", "lteq", bound));
+        by_name.chain(by_stretch).chain(tail).collect()
     }
 
     async fn sweep(&mut self, mut sweep: Box<Sweep>) -> Result<()> {
@@ -249,7 +269,12 @@ impl<S: Shelf> Pass<S> {
         let Some(keyset) = &mut sweep.keyset else { return self.finish(*sweep) };
         for placed in keyset.next(&self.cx, &self.shelf).await? {
             match placed {
-                Placed::Unreadable(poison) => self.events.push_back(FeedEvent::Poison(poison)),
+                Placed::Unreadable(key, poison) => {
+                    if let Some(key) = key {
+                        sweep.position.ids.saw(key, sweep.now);
+                    }
+                    self.events.push_back(FeedEvent::Poison(poison));
+                }
                 Placed::Row(id, row) => {
                     let at = row.head.as_ref().and_then(|head| created(head)).unwrap_or(sweep.now);
                     sweep.position.ids.saw(id, at);
@@ -264,15 +289,20 @@ impl<S: Shelf> Pass<S> {
     }
 
     fn finish(&mut self, sweep: Sweep) -> Result<()> {
-        let Sweep { mut position, now, .. } = sweep;
+        let Sweep { mut position, resumed, now, .. } = sweep;
         let given_up = position.ids.give_up(now, self.horizon());
         if given_up > 0 {
             tracing::info!(record = S::RECORD, given_up, "ids that never became a record are no longer asked for");
         }
         position.mark = position.next.take().unwrap_or(position.mark);
         position.after = 0;
-        self.events.push_back(FeedEvent::Checkpoint(position.to_watermark(&self.issuer)?));
-        self.stage = Stage::Done;
+        let mark = position.to_watermark(&self.issuer)?;
+        self.events.push_back(FeedEvent::Checkpoint(mark.clone()));
+        if resumed {
+            // The mark of the broken stream may be old: what changed since then is read right away.
+            self.since = Some(mark);
+            self.stage = Stage::Start;
+        }
         Ok(())
     }
 

@@ -27,7 +27,8 @@ pub(crate) struct Keyset {
 #[derive(Debug)]
 pub(crate) enum Placed {
     Row(i64, RawRow),
-    Unreadable(Box<Poison>),
+    /// With its key, where that much is known.
+    Unreadable(Option<i64>, Box<Poison>),
 }
 
 impl Keyset {
@@ -59,8 +60,7 @@ impl Keyset {
                 }
                 Err(error) if is_of_the_page(&error) && self.size > 1 => self.size = self.size.div_ceil(2),
                 Err(error) if is_of_the_page(&error) => {
-                    let poison = self.step_over(cx, shelf, error).await?;
-                    return Ok(vec![Placed::Unreadable(Box::new(poison))]);
+                    return self.step_over(cx, shelf, error).await.map(|placed| vec![placed]);
                 }
                 Err(error) => return Err(error),
             }
@@ -87,7 +87,7 @@ impl Keyset {
                     placed.push(Placed::Row(key, row));
                 }
                 Some(_) => return Err(self.broken::<S>("repeats a row or does not sort by entity_id")),
-                None => placed.push(Placed::Unreadable(Box::new(self.nameless(shelf, row)))),
+                None => placed.push(Placed::Unreadable(None, Box::new(self.nameless(shelf, row)))),
             }
         }
         self.done = count >= total;
@@ -109,7 +109,7 @@ impl Keyset {
     }
 
     /// One row that no page can bring: its name is asked for without its content, or found between its neighbours.
-    async fn step_over<S: Shelf>(&mut self, cx: &Context, shelf: &S, error: Error) -> Result<Poison> {
+    async fn step_over<S: Shelf>(&mut self, cx: &Context, shelf: &S, error: Error) -> Result<Placed> {
         let system = shelf.client().system();
         let reason = error.to_string();
         let thin = self.above(self.after).page(1, 1).fields(S::HEAD_FIELDS);
@@ -120,20 +120,23 @@ impl Keyset {
             self.after = key;
             self.done = page.total == Some(1);
             let label = row.head.as_ref().and_then(|head| head.increment_id.clone()).unwrap_or_default();
-            return Ok(Poison::new(Key::of(system, key), label, row.started, reason, Bytes::new()));
+            let poison = Poison::new(Key::of(system, key), label, row.started, reason, Bytes::new());
+            return Ok(Placed::Unreadable(Some(key), Box::new(poison)));
         }
         let second = self.above(self.after).page(1, 2).fields(S::HEAD_FIELDS);
         let Ok(page) = shelf.client().page(cx, S::OPERATION, S::PATH, &second).await else { return Err(error) };
-        let Some(next) = page.rows.first().and_then(RawRow::key).filter(|key| *key > self.after + 1) else {
-            return Err(error);
+        let (key, name) = match page.rows.first().and_then(RawRow::key) {
+            Some(next) if next == self.after + 2 => (Some(next - 1), (next - 1).to_string()),
+            Some(next) if next > self.after + 2 => (None, format!("between-{}-and-{next}", self.after)),
+            None if page.total == Some(1) => (None, format!("one-after-{}", self.after)),
+            _ => return Err(error),
         };
-        let name = if next == self.after + 2 {
-            (self.after + 1).to_string()
-        } else {
-            format!("between-{}-and-{next}", self.after)
-        };
-        self.after = next - 1;
-        Ok(Poison::new(Key::of(system, name), "", page.started, reason, Bytes::new()))
+        match page.rows.first().and_then(RawRow::key) {
+            Some(next) => self.after = next - 1,
+            None => self.done = true,
+        }
+        let poison = Poison::new(Key::of(system, name), "", page.started, reason, Bytes::new());
+        Ok(Placed::Unreadable(key, Box::new(poison)))
     }
 }
 
