@@ -34,6 +34,12 @@ impl Request {
         Self::new(Method::GET, url)
     }
 
+    /// A POST.
+    #[must_use]
+    pub fn post(url: Url) -> Self {
+        Self::new(Method::POST, url)
+    }
+
     /// Adds a header; a value that no header can hold is left out.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
@@ -131,6 +137,13 @@ impl Call {
     #[must_use]
     pub const fn once(operation: &'static str) -> Self {
         Self { operation, safety: Safety::Once, cost: 1, timeout: None }
+    }
+
+    /// Sets how much of the quota it takes.
+    #[must_use]
+    pub const fn with_cost(mut self, cost: u32) -> Self {
+        self.cost = cost;
+        self
     }
 
     /// Bounds one try.

@@ -1,7 +1,8 @@
 //! The only file that names reqwest.
 
+use crate::auth::secret::SecretSource;
 use crate::request::{Request, Response};
-use crate::transport::{SendFailure, SendFailureKind, Transport};
+use crate::transport::{NetworkOptions, SendFailure, SendFailureKind, Transport};
 use async_trait::async_trait;
 use bytes::BytesMut;
 use erp_core::error::{Error, Result};
@@ -17,17 +18,33 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// A pool of connections. To loopback over plain http no certificate store is needed, and none is asked for.
-    pub(crate) fn new(clock: Arc<dyn Clock>, loopback: bool) -> Result<Self> {
-        let builder = ::reqwest::Client::builder()
+    pub(crate) fn new(clock: Arc<dyn Clock>, options: &NetworkOptions) -> Result<Self> {
+        let mut builder = ::reqwest::Client::builder()
             .redirect(::reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .user_agent(concat!("commerce-erp-sdk/", env!("CARGO_PKG_VERSION")));
-        let builder = if loopback { builder.tls_certs_only([]).no_proxy() } else { builder };
+        if let Some(source) = &options.client_certificate {
+            let identity = ::reqwest::Identity::from_pem(source.read()?.expose().as_bytes());
+            builder = builder.identity(identity.map_err(|e| bad_pem("client certificate", source, e))?);
+        }
+        let mut authorities = Vec::new();
+        if let Some(source) = &options.authorities {
+            authorities = ::reqwest::Certificate::from_pem_bundle(source.read()?.expose().as_bytes())
+                .map_err(|e| bad_pem("certificate authorities", source, e))?;
+        }
+        builder = if options.loopback {
+            builder.tls_certs_only(authorities).no_proxy()
+        } else {
+            builder.tls_certs_merge(authorities)
+        };
         let client =
             builder.build().map_err(|e| Error::config("the HTTP client cannot be built").with_source(e))?;
         Ok(Self { client, clock })
     }
+}
+
+fn bad_pem(what: &str, source: &SecretSource, error: ::reqwest::Error) -> Error {
+    Error::config(format!("the {what} in {source} cannot be read as PEM")).with_source(error)
 }
 
 #[async_trait]

@@ -1,9 +1,16 @@
 //! The seam to the network.
 
+use crate::auth::secret::SecretSource;
+use crate::link;
 use crate::request::{Request, Response};
+use crate::reqwest::Network;
 use async_trait::async_trait;
+use erp_core::error::Result;
+use erp_core::time::Clock;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// Sends one request once. Redirects are not followed and nothing is retried here.
 #[async_trait]
@@ -47,4 +54,47 @@ pub enum SendFailureKind {
     Interrupted,
     /// An answer came and was larger than allowed; the request arrived.
     TooLarge,
+}
+
+/// How the network is reached. Most systems need nothing but [`NetworkOptions::for_url`].
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct NetworkOptions {
+    /// Plain http to this machine: no certificate store and no proxy is asked for.
+    pub loopback: bool,
+    /// A client certificate and its private key, as one PEM text, for mutual TLS.
+    pub client_certificate: Option<SecretSource>,
+    /// More certificate authorities, as PEM text: a company's own, for systems on premises.
+    pub authorities: Option<SecretSource>,
+}
+
+impl NetworkOptions {
+    /// What a URL needs: loopback over plain http needs no certificates.
+    #[must_use]
+    pub fn for_url(url: &Url) -> Self {
+        Self { loopback: url.scheme() == "http" && link::is_loopback(url), ..Self::default() }
+    }
+
+    /// Sets the client certificate.
+    #[must_use]
+    pub fn with_client_certificate(mut self, pem: SecretSource) -> Self {
+        self.client_certificate = Some(pem);
+        self
+    }
+
+    /// Adds certificate authorities.
+    #[must_use]
+    pub fn with_authorities(mut self, pem: SecretSource) -> Self {
+        self.authorities = Some(pem);
+        self
+    }
+
+    /// A pool of connections, for [`HttpClientBuilder::transport`](crate::HttpClientBuilder::transport) and for token
+    /// endpoints. Redirects are not followed.
+    ///
+    /// # Errors
+    /// `Config` if a certificate cannot be read, or the machine has no certificate store.
+    pub fn connect(&self, clock: Arc<dyn Clock>) -> Result<Arc<dyn Transport>> {
+        Ok(Arc::new(Network::new(clock, self)?))
+    }
 }
