@@ -1,0 +1,49 @@
+//! What the shop is, what it can do, and its doors.
+
+use crate::client::CommerceClient;
+use async_trait::async_trait;
+use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
+use erp_core::connector::{Connector, Finding, Identity, Need};
+use erp_core::context::Context;
+use erp_core::roles::{InventorySink, InventorySource, OrderSource};
+use std::sync::Arc;
+
+#[async_trait]
+impl Connector for CommerceClient {
+    fn identity(&self) -> Identity {
+        let url = self.base_url();
+        Identity {
+            system: self.system().clone(),
+            kind: "commerce".to_owned(),
+            environment: self.config().environment,
+            fingerprint: format!("{}{}", url.origin().ascii_serialization(), url.path().trim_end_matches('/')),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        let page = self.config().page_size;
+        capabilities.order_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
+        capabilities.inventory_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
+        let horizon = self.config().write_horizon();
+        let stock = SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
+        capabilities.inventory_sink = Some(stock);
+        capabilities
+    }
+
+    async fn probe(&self, cx: &Context, needs: &[Need]) -> Vec<Finding> {
+        self.doctor(cx, needs).await
+    }
+
+    fn order_source(&self) -> Option<Arc<dyn OrderSource>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn inventory_source(&self) -> Option<Arc<dyn InventorySource>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn inventory_sink(&self) -> Option<Arc<dyn InventorySink>> {
+        Some(Arc::new(self.clone()))
+    }
+}

@@ -1,0 +1,10 @@
+//! What the shop sends, in its own words: one file per resource, vendor's names kept, every field optional.
+
+pub mod catalog;
+pub mod customer;
+pub mod inventory;
+pub mod lenient;
+pub mod order;
+pub mod page;
+pub mod shipment;
+pub mod store;

@@ -1,0 +1,4 @@
+//! The shop's connector against a scripted shop, exact wire shapes, and the emulator.
+
+mod fake;
+mod feed;
