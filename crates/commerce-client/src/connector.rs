@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
 use erp_core::connector::{Connector, Finding, Identity, Need};
 use erp_core::context::Context;
-use erp_core::roles::{InventorySink, InventorySource, OrderSource};
+use erp_core::roles::{FulfillmentSink, InventorySink, InventorySource, OrderSource};
 use std::sync::Arc;
 
 #[async_trait]
@@ -28,6 +28,7 @@ impl Connector for CommerceClient {
         let horizon = self.config().write_horizon();
         let stock = SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
         capabilities.inventory_sink = Some(stock);
+        capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
         capabilities
     }
 
@@ -44,6 +45,10 @@ impl Connector for CommerceClient {
     }
 
     fn inventory_sink(&self) -> Option<Arc<dyn InventorySink>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
         Some(Arc::new(self.clone()))
     }
 }

@@ -18,7 +18,8 @@
 //! | 409, 412 | `Conflict` | none |
 //! | 413 | `Invalid` | none |
 //! | 429 | `Throttled`, with `Retry-After` or 5 s | none |
-//! | 500 (masked; the report id is the request id), 502, 503, 504 | `Transient` | unknown |
+//! | 500 masked (the report id is the request id) to a read | `Unexpected`: a smaller page may fare better | none |
+//! | 500 to a write, 502, 503, 504 | `Transient` | unknown |
 //! | 3xx | `Config`: the base URL leads elsewhere | none |
 
 use erp_core::error::{Effect, Error, ErrorKind, FieldError, Upstream};
@@ -134,6 +135,7 @@ impl Classify for CommerceErrors {
             Error::transient("the shop answered with a web page instead of data").with_effect(lost)
         } else {
             self.by_text(&body, lost)
+                .or_else(|| masked_read(call, &body, status))
                 .unwrap_or_else(|| by_status(status, &body, response, page, lost))
         };
         Some(error.with_upstream(upstream))
@@ -248,6 +250,13 @@ fn by_status(status: u16, body: &Body, response: &Response, page: bool, lost: Ef
 
 fn looks_like_a_page(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+}
+
+/// A read that breaks the shop is not tried again as it is: one row of the page may be what it cannot write out, and a
+/// smaller page tells.
+fn masked_read(call: &Call, body: &Body, status: u16) -> Option<Error> {
+    let masked = status == 500 && call.safety == Safety::Read && report_id(body.raw()).is_some();
+    masked.then(|| Error::unexpected(body.rendered()))
 }
 
 /// `… Report ID: webapi-5f…` of a masked internal error.

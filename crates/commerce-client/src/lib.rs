@@ -6,6 +6,7 @@ mod clock;
 mod connector;
 mod doctor;
 mod feed;
+mod fulfillments;
 mod inventory;
 mod orders;
 pub mod config;
