@@ -257,6 +257,24 @@ fn numbers_follow_the_store_and_the_rate() {
 }
 
 #[test]
+fn discounts_are_allocated_to_the_cent() {
+    let shop = shop();
+    let rows = |price: &str, discount: Discount| {
+        let lines = ["24-MB01", "24-MB02", "24-MB03"].map(|sku| NewLine::new(sku, 1).with_price(dec(price)));
+        let wish = NewOrder::new("default", "a@example.test", lines.to_vec()).with_discount(None, discount);
+        let order = shop.world.order(shop.world.place_order(wish).unwrap()).unwrap();
+        let rows: Vec<String> = order.items.iter().map(|row| row.discount.base.to_string()).collect();
+        (rows.join(" "), order.sums.discount.base)
+    };
+    // 0.075 apiece: the remainder of a rounding goes to the next row.
+    let percent = rows("0.50", Discount::Percent(dec("15")));
+    assert_eq!(percent, ("0.08 0.07 0.08".to_owned(), dec("-0.23")));
+    // The last row takes what is left of a fixed amount.
+    assert_eq!(rows("10", Discount::Fixed(dec("10"))), ("3.33 3.33 3.34".to_owned(), dec("-10")));
+    assert_eq!(rows("1", Discount::Fixed(dec("10"))).1, dec("-3"), "never more than the goods");
+}
+
+#[test]
 fn money_on_the_wire_is_a_php_float() {
     let shop = shop();
     let line = NewLine::new("24-MB01", 1).with_price(dec("29.95"));
