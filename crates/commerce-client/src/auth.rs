@@ -32,7 +32,8 @@ pub(crate) fn authorize(config: &CommerceConfig, clock: Arc<dyn Clock>) -> Resul
                 Signature::DoubleEncodedValues => signer.with_profile(SignatureProfile::DoubleEncodedValues),
             };
             if let Some(seen) = &config.signing_base_url {
-                signer = signer.with_signing_base(url("base_url", &config.base_url)?, url("signing_base_url", seen)?);
+                signer = signer
+                    .with_signing_base(url("base_url", &config.base_url)?, url("signing_base_url", seen)?);
             }
             Ok(Arc::new(signer))
         }

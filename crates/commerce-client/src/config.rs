@@ -276,7 +276,12 @@ mod tests {
     fn unknown_keys_and_wrong_values_are_refused() {
         let with = |extra: &str| format!(r#"{{"base_url":"x","environment":"sandbox",{AUTH},{extra}}}"#);
         assert!(read(&with(r#""pagesize":5"#)).is_err());
-        for bad in [r#""page_size":301"#, r#""overlap_seconds":59"#, r#""store":"a/b""#, r#""write_horizon_seconds":1"#] {
+        for bad in [
+            r#""page_size":301"#,
+            r#""overlap_seconds":59"#,
+            r#""store":"a/b""#,
+            r#""write_horizon_seconds":1"#,
+        ] {
             let config = read(&with(bad)).unwrap();
             assert_eq!(config.validate().unwrap_err().code(), "erp.config", "{bad}");
         }

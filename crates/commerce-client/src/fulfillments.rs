@@ -74,7 +74,11 @@ async fn submit(client: &CommerceClient, cx: &Context, item: &FulfillmentSubmiss
     }
 }
 
-async fn held(client: &CommerceClient, cx: &Context, item: &FulfillmentSubmission) -> Result<Option<Receipt>> {
+async fn held(
+    client: &CommerceClient,
+    cx: &Context,
+    item: &FulfillmentSubmission,
+) -> Result<Option<Receipt>> {
     match client.find_fulfillment(cx, &item.fulfillment.key, &item.order).await? {
         Found::Whole(receipt) | Found::Partial(receipt) => Ok(Some(receipt)),
         Found::Absent => Ok(None),
@@ -160,10 +164,8 @@ async fn shipments(
     order: &NativeId,
 ) -> Result<Vec<(ShipmentRow, Timestamp)>> {
     const READ: &str = "commerce.read_shipments";
-    let search = Search::new()
-        .and("order_id", "eq", order_id(order)?)
-        .ascending("entity_id")
-        .page(SHIPMENTS_MAX, 1);
+    let search =
+        Search::new().and("order_id", "eq", order_id(order)?).ascending("entity_id").page(SHIPMENTS_MAX, 1);
     let page = client.page(cx, READ, "shipments", &search).await?;
     let count = i64::try_from(page.rows.len()).unwrap_or(i64::MAX);
     if page.total.is_some_and(|total| total > count) {

@@ -92,7 +92,9 @@ impl Keyset {
         }
         self.done = count >= total;
         if !self.done && self.after == started_after {
-            return Err(self.broken::<S>("has rows without a readable entity_id, so that it cannot be walked"));
+            return Err(
+                self.broken::<S>("has rows without a readable entity_id, so that it cannot be walked")
+            );
         }
         Ok(placed)
     }
