@@ -144,7 +144,8 @@ impl Dispatcher {
         for (turn, answer) in turns.iter().zip(answers) {
             tally.count(turn, &answer);
             let Answer { report, rounding, .. } = answer;
-            resolutions.push(Resolution { id: turn.id, fence: turn.entry.fence, report, rounding });
+            let about = turn.entry.desired.digest;
+            resolutions.push(Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding });
         }
         for signal in self.env.ledger.resolve(&self.flow.name, resolutions, now).await? {
             match signal {

@@ -6,6 +6,7 @@
 use crate::entry::{Admission, Cause, Desired, Entry, Lease, State};
 use crate::table::{Disposition, disposition};
 use erp_core::Decimal;
+use erp_core::digest::Digest;
 use erp_core::error::{Effect, Error, ErrorKind};
 use erp_core::money::Money;
 use erp_core::outcome::{Handle, Receipt};
@@ -91,6 +92,8 @@ pub enum Event {
         fence: i64,
         /// When the look-up began.
         began: Timestamp,
+        /// What was wanted then, with which the target's record was compared.
+        about: Digest,
         /// What it found.
         found: LookResult,
     },
@@ -248,13 +251,21 @@ pub fn begin(mut entry: Entry, around: Surroundings<'_>) -> Step {
 
 /// One step of one entry.
 #[must_use]
-pub fn step(entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
+pub fn step(mut entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
     match event {
         Event::Observed { desired, units, money } => observed(entry, desired, units, money, around),
         Event::Woken => woken(entry, around),
         Event::Taken => taken(entry, around),
         Event::Outcome { fence, result } if holds(&entry, fence) => outcome(entry, result, around),
-        Event::Looked { fence, began, found } if holds(&entry, fence) => looked(entry, began, found, around),
+        Event::Looked { fence, began, about, found } if holds(&entry, fence) => {
+            let compared = matches!(found, LookResult::Equal(_) | LookResult::Different(_) | LookResult::Unclear(_));
+            if compared && about != entry.desired.digest {
+                entry.lease = None;
+                entry.wake_at = Some(around.now);
+                return Step::told(entry, "the source changed during the look-up; looked up again");
+            }
+            looked(entry, began, found, around)
+        }
         Event::Outcome { .. } | Event::Looked { .. } => {
             Step::told(entry, "a stale worker came back; what it brought is ignored")
         }

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use erp_core::Decimal;
 use erp_core::connector::Identity;
+use erp_core::digest::Digest;
 use erp_core::error::Result;
 use erp_core::feed::Watermark;
 use erp_core::id::Key;
@@ -168,6 +169,8 @@ pub struct Resolution {
     pub id: i64,
     /// The worker's fence.
     pub fence: i64,
+    /// What was wanted when the entry was taken.
+    pub about: Digest,
     /// What came of it.
     pub report: Report,
     /// How far the target's money is from the source's, where the target holds it. Kept for the rounding column.

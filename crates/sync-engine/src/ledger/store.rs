@@ -446,7 +446,7 @@ impl Store {
     ) -> Result<Vec<Signal>> {
         let policy = self.policy(flow)?;
         let mut signals = Vec::new();
-        for Resolution { id, fence, report, rounding } in resolutions {
+        for Resolution { id, fence, about, report, rounding } in resolutions {
             let event = match report {
                 Report::Written(result) => {
                     if matches!(result, WriteResult::Applied(_)) {
@@ -458,7 +458,7 @@ impl Store {
                     if matches!(found, step::LookResult::Equal(_)) {
                         self.keep_rounding(id, fence, rounding)?;
                     }
-                    Event::Looked { fence, began, found }
+                    Event::Looked { fence, began, about, found }
                 }
                 Report::PutBack(wake_at) => {
                     self.put_back(id, fence, wake_at)?;

@@ -164,7 +164,8 @@ impl Ledger for BuggyLedger {
             if self.bug == Some(Bug::AcknowledgeBeforeSend) && turn.action == Action::Submit {
                 let receipt = Receipt::new(NativeId::from("acknowledged"), "acknowledged", now);
                 let report = Report::Written(WriteResult::Applied(Proof { receipt, mismatch: None }));
-                let early = Resolution { id: turn.id, fence: turn.entry.fence, report, rounding: None };
+                let about = turn.entry.desired.digest;
+                let early = Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding: None };
                 self.inner.resolve(flow, vec![early], now).await?;
             }
         }

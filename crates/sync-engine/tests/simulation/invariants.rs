@@ -50,7 +50,8 @@ pub(crate) async fn check(run: &Simulation, engine: &SyncEngine) -> Vec<String> 
             State::Held => {
                 let cause = entry.cause.as_ref().map_or("", |cause| cause.group.as_str());
                 let known = order.lines.iter().any(|line| line.sku.as_str() == "NOBODY-KNOWS");
-                if !known {
+                // Chaos may kill three workers in a row: then a person is rightly asked.
+                if !known && cause != "workers die on it" {
                     found.push(format!("1 {} is held although all is well: {cause}", order.key));
                 }
             }

@@ -6,7 +6,7 @@ use erp_core::model::RouteTarget;
 use erp_core::prelude::*;
 use erp_testkit::clock::VirtualClock;
 use erp_testkit::model::{LOCATION, SKUS, Sample};
-use erp_testkit::reference::{CallFaults, ReferenceWorld, SeededFaults};
+use erp_testkit::reference::{Call, CallFault, CallFaults, ReferenceWorld, SeededFaults};
 use erp_testkit::rng::Rng;
 use futures_util::future::BoxFuture;
 use futures_util::task::{ArcWake, waker};
@@ -69,6 +69,26 @@ impl CommitHook for Chaos {
     }
     fn after_commit(&self) -> Verdict {
         self.strike()
+    }
+}
+
+/// A world in which most calls take long, so that much is under way at any moment.
+#[derive(Debug)]
+struct Sluggish {
+    inner: Arc<dyn CallFaults>,
+    rng: Mutex<Rng>,
+    until: Timestamp,
+}
+
+impl CallFaults for Sluggish {
+    fn befall(&self, call: &Call) -> CallFault {
+        let fault = self.inner.befall(call);
+        let mut rng = self.rng.lock().unwrap();
+        if fault != CallFault::Pass || call.at >= self.until || rng.chance(1, 4) {
+            return fault;
+        }
+        let (before, after) = (rng.span(Duration::from_secs(15)), rng.span(Duration::from_secs(25)));
+        CallFault::Slow { before, after, detached: rng.chance(1, 2) }
     }
 }
 
@@ -147,7 +167,10 @@ impl Simulation {
                 faults = faults.with_outage(system.into(), from, from.plus(rng.span(STORMY / 2)));
             }
         }
-        let faults: Arc<dyn CallFaults> = Arc::new(faults);
+        let mut faults: Arc<dyn CallFaults> = Arc::new(faults);
+        if rng.chance(1, 3) {
+            faults = Arc::new(Sluggish { inner: faults, rng: Mutex::new(rng.fork()), until: quiet_from });
+        }
         world.set_faults(&faults);
         let chaos = Arc::new(Chaos {
             rng: Mutex::new(rng.fork()),
