@@ -147,8 +147,10 @@ pub enum WriteResult {
 pub struct Proof {
     /// The receipt.
     pub receipt: Receipt,
-    /// Why a person must look although it is there: its money differs by more than rounding.
+    /// Why a person must look although it is there.
     pub mismatch: Option<Cause>,
+    /// Whether a person may accept it as it is: money may differ, goods may not.
+    pub acceptable: bool,
 }
 
 /// What a look-up found.
@@ -258,7 +260,8 @@ pub fn step(mut entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
         Event::Taken => taken(entry, around),
         Event::Outcome { fence, result } if holds(&entry, fence) => outcome(entry, result, around),
         Event::Looked { fence, began, about, found } if holds(&entry, fence) => {
-            let compared = matches!(found, LookResult::Equal(_) | LookResult::Different(_) | LookResult::Unclear(_));
+            let compared =
+                matches!(found, LookResult::Equal(_) | LookResult::Different(_) | LookResult::Unclear(_));
             if compared && about != entry.desired.digest {
                 entry.lease = None;
                 entry.wake_at = Some(around.now);
@@ -484,6 +487,8 @@ fn lease_ended(mut entry: Entry, around: Surroundings<'_>) -> Step {
 
 /// The effect of a write is unknown: look it up, or, where the sink only takes absolute values, wait out the horizon.
 fn after_lost_answer(entry: &mut Entry, around: Surroundings<'_>, why: &str) -> String {
+    // What the target was proven to hold may have been overwritten by what was just sent.
+    entry.proven = None;
     let wait = if around.policy.look_up { FIRST_LOOK } else { around.policy.write_horizon };
     doubt(entry, around, around.now.plus(wait));
     format!("{why}; in doubt, to be looked up")
@@ -493,6 +498,13 @@ fn taken(mut entry: Entry, around: Surroundings<'_>) -> Step {
     let now = around.now;
     let until = now.plus(around.policy.lease);
     let action = match entry.state {
+        State::Pending | State::Waiting
+            if !entry.desired.alive && entry.receipt.is_none() && around.policy.look_up =>
+        {
+            // It was cancelled while it waited: there is nothing to create, only perhaps something to find and cancel.
+            entry.state = State::InDoubt;
+            Action::LookUp
+        }
         State::Pending | State::Waiting => {
             let action = if entry.receipt.is_some() { Action::Revise } else { Action::Submit };
             entry.state = State::Sending;
@@ -557,6 +569,9 @@ fn proven(mut entry: Entry, proof: Proof, around: Surroundings<'_>, verb: &str) 
     // What differs from a wish that has changed meanwhile is no mismatch: it is about to be revised.
     if let Some(cause) = proof.mismatch.filter(|_| entry.sent == Some(entry.desired.digest)) {
         let story = format!("{verb} as {number}; held: {}", cause.message);
+        if !proof.acceptable {
+            entry.proven = None;
+        }
         hold(&mut entry, cause);
         return Step::told(entry, story);
     }

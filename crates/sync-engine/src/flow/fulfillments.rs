@@ -194,7 +194,7 @@ impl Deliveries {
             Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
             Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
             Ok(Found::Whole(receipt)) => {
-                Answer::new(looked(LookResult::Equal(Proof { receipt, mismatch: None })))
+                Answer::new(looked(LookResult::Equal(Proof { receipt, mismatch: None, acceptable: true })))
             }
             Ok(Found::Several(receipts)) => {
                 let text = format!("{} shipments under one delivery", receipts.len());

@@ -296,9 +296,11 @@ impl Pipe for Stock {
 
 pub(super) fn written(outcome: Outcome) -> Answer {
     match outcome {
-        Outcome::Applied(receipt) => {
-            Answer::new(Report::Written(WriteResult::Applied(Proof { receipt, mismatch: None })))
-        }
+        Outcome::Applied(receipt) => Answer::new(Report::Written(WriteResult::Applied(Proof {
+            receipt,
+            mismatch: None,
+            acceptable: true,
+        }))),
         Outcome::Accepted(handle) => Answer::new(Report::Written(WriteResult::Accepted(handle))),
         Outcome::Failed(error) => Answer {
             unreachable: is_unreachable(&error),

@@ -283,7 +283,7 @@ impl Orders {
     /// Compares what the target holds with what is wanted.
     fn prove(&self, receipt: Receipt, order: &Order) -> (Proof, Option<(Currency, Components)>) {
         let Some(holding) = receipt.holding.as_deref() else {
-            return (Proof { receipt, mismatch: None }, None);
+            return (Proof { receipt, mismatch: None, acceptable: true }, None);
         };
         let wanted = Holding::wanted(order, self.side);
         let system = self.sink.identity().system;
@@ -293,10 +293,10 @@ impl Orders {
                 format!("{first} in {}", receipt.number),
                 format!("compare {} with the order, mend it in {system}, then retry", receipt.number),
             );
-            return (Proof { receipt, mismatch: Some(cause) }, None);
+            return (Proof { receipt, mismatch: Some(cause), acceptable: false }, None);
         }
         if wanted.state == HeldState::Cancelled {
-            return (Proof { receipt, mismatch: None }, None);
+            return (Proof { receipt, mismatch: None, acceptable: true }, None);
         }
         let gap = holding.totals.minus(&wanted.totals);
         let limit = self.limit(wanted.currency);
@@ -325,7 +325,7 @@ impl Orders {
         } else {
             None
         };
-        (Proof { receipt, mismatch }, Some((wanted.currency, gap)))
+        (Proof { receipt, mismatch, acceptable: true }, Some((wanted.currency, gap)))
     }
 
     fn written(&self, outcome: Outcome, order: &Order) -> Answer {

@@ -163,9 +163,14 @@ impl Ledger for BuggyLedger {
             }
             if self.bug == Some(Bug::AcknowledgeBeforeSend) && turn.action == Action::Submit {
                 let receipt = Receipt::new(NativeId::from("acknowledged"), "acknowledged", now);
-                let report = Report::Written(WriteResult::Applied(Proof { receipt, mismatch: None }));
+                let report = Report::Written(WriteResult::Applied(Proof {
+                    receipt,
+                    mismatch: None,
+                    acceptable: true,
+                }));
                 let about = turn.entry.desired.digest;
-                let early = Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding: None };
+                let early =
+                    Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding: None };
                 self.inner.resolve(flow, vec![early], now).await?;
             }
         }
@@ -180,7 +185,10 @@ impl Ledger for BuggyLedger {
     ) -> Result<Vec<Signal>> {
         for resolution in &resolutions {
             if matches!(resolution.report, Report::Written(_)) {
-                let _ = self.fences.writing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+                let _ = self
+                    .fences
+                    .writing
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
             }
         }
         if self.bug == Some(Bug::NoFence) {

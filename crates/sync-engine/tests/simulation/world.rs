@@ -95,7 +95,11 @@ impl CallFaults for Sluggish {
 /// Something that happens in the world.
 #[derive(Debug, Clone)]
 enum Happening {
-    Place { late: bool, unpaid: bool, unknown_sku: bool },
+    Place {
+        late: bool,
+        unpaid: bool,
+        unknown_sku: bool,
+    },
     Release(usize),
     Cancel(usize),
     Edit(usize),
