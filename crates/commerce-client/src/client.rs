@@ -9,7 +9,7 @@ use erp_core::connector::Environment;
 use erp_core::context::Context;
 use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
-use erp_core::time::{Clock, Timestamp};
+use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::{Call, HttpClient, Request, Response, Transport};
 use futures_util::lock::Mutex;
 use http::Method;
@@ -36,7 +36,6 @@ struct Inner {
 pub(crate) struct Caches {
     pub(crate) stores: Mutex<Option<(Timestamp, Arc<Directory>)>>,
     pub(crate) sources: Mutex<Option<(Timestamp, Arc<Vec<String>>)>>,
-    pub(crate) groups: Mutex<Option<(Timestamp, Arc<BTreeMap<i64, String>>)>>,
     /// Products seen, by folded SKU: when, how the shop spells it, and its type. `None` means: not there.
     pub(crate) products: Mutex<BTreeMap<String, crate::products::Seen>>,
     /// One stock writer at a time: the shop's indexer deadlocks otherwise.
@@ -127,8 +126,8 @@ impl CommerceClient {
         query: &str,
         body: Option<Bytes>,
     ) -> Result<Response> {
-        let mut request = Request::new(method, self.url(path, query))
-            .with_header(http::header::ACCEPT, "application/json");
+        let mut request =
+            Request::new(method, self.url(path, query)).with_header(http::header::ACCEPT, "application/json");
         if let Some(body) = body {
             request = request.with_json(body);
         }
@@ -217,6 +216,20 @@ impl CommerceBuilder {
         self
     }
 
+    /// Logs in as an integration, with every request signed: the four values of System > Extensions > Integrations.
+    pub fn integration(
+        mut self,
+        consumer_key: impl Into<String>,
+        consumer_secret: impl Into<String>,
+        access_token: impl Into<String>,
+        access_token_secret: impl Into<String>,
+    ) -> Self {
+        self.config.auth =
+            AuthConfig::integration(consumer_key, consumer_secret, access_token, access_token_secret);
+        self.has_auth = true;
+        self
+    }
+
     /// Logs in as an integration, with its access token as bearer. Off in shops since 2.4.4 unless they allow it.
     pub fn bearer(mut self, token: impl Into<String>) -> Self {
         self.config.auth = AuthConfig::bearer(token);
@@ -267,7 +280,7 @@ impl CommerceBuilder {
         config.validate()?;
         let errors = Arc::new(CommerceErrors::new(system.clone(), config.auth.is_bearer()));
         let mut http = HttpClient::builder(system, config.base_url.clone(), errors)
-            .authorize(crate::auth::authorize(&config)?)
+            .authorize(crate::auth::authorize(&config, clock.clone().unwrap_or_else(SystemClock::shared))?)
             .timeout(Duration::from_secs(config.timeout_seconds));
         if let Some(transport) = transport {
             http = http.transport(transport);

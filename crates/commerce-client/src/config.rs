@@ -4,6 +4,7 @@ use erp_core::connector::Environment;
 use erp_core::error::{Error, Result};
 use erp_core::id::LocationId;
 use erp_core::model::PaymentClass;
+use erp_http::auth::secret::SecretSource;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -203,19 +204,101 @@ impl CommerceConfig {
     }
 }
 
-/// TEMP
-#[derive(Clone, Deserialize)]
+/// How we log in. Each secret is a text, `{ env = "NAME" }` or `{ file = "path" }`.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum AuthConfig {
-    /// TEMP
+    /// The four values of System > Extensions > Integrations, with every request signed. Works everywhere.
+    Integration {
+        /// Consumer key.
+        consumer_key: SecretSource,
+        /// Consumer secret.
+        consumer_secret: SecretSource,
+        /// Access token.
+        access_token: SecretSource,
+        /// Access token secret.
+        access_token_secret: SecretSource,
+    },
+    /// An access token alone. Off since 2.4.4 unless the shop sets `oauth/consumer/enable_integration_as_bearer`.
     Bearer {
-        /// TEMP
-        token: String,
+        /// The token.
+        token: SecretSource,
     },
 }
-impl std::fmt::Debug for AuthConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AuthConfig")
+
+impl AuthConfig {
+    /// An access token alone.
+    pub fn bearer(token: impl Into<String>) -> Self {
+        Self::Bearer { token: SecretSource::text(token.into()) }
+    }
+
+    /// The four values of an integration.
+    pub fn integration(
+        consumer_key: impl Into<String>,
+        consumer_secret: impl Into<String>,
+        access_token: impl Into<String>,
+        access_token_secret: impl Into<String>,
+    ) -> Self {
+        Self::Integration {
+            consumer_key: SecretSource::text(consumer_key.into()),
+            consumer_secret: SecretSource::text(consumer_secret.into()),
+            access_token: SecretSource::text(access_token.into()),
+            access_token_secret: SecretSource::text(access_token_secret.into()),
+        }
+    }
+
+    pub(crate) const fn is_bearer(&self) -> bool {
+        matches!(self, Self::Bearer { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<CommerceConfig, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    const AUTH: &str = r#""auth":{"type":"integration","consumer_key":"a","consumer_secret":{"env":"CS"},"access_token":"c","access_token_secret":{"file":"/run/ats"}}"#;
+
+    #[test]
+    fn defaults_are_safe() {
+        let config =
+            read(&format!(r#"{{"base_url":"https://shop.example","environment":"live",{AUTH}}}"#)).unwrap();
+        config.validate().unwrap();
+        assert!(!config.write_back && !config.allow_live_writes && !config.auth.is_bearer());
+        assert_eq!((config.store.as_str(), config.page_size, config.overlap_seconds), ("all", 100, 60));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_values_are_refused() {
+        let with = |extra: &str| format!(r#"{{"base_url":"x","environment":"sandbox",{AUTH},{extra}}}"#);
+        assert!(read(&with(r#""pagesize":5"#)).is_err());
+        for bad in [
+            r#""page_size":301"#,
+            r#""overlap_seconds":59"#,
+            r#""store":"a/b""#,
+            r#""write_horizon_seconds":1"#,
+        ] {
+            let config = read(&with(bad)).unwrap();
+            assert_eq!(config.validate().unwrap_err().code(), "erp.config", "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_method_is_a_card() {
+        let classes = PaymentClasses([("klarna".to_owned(), PaymentClass::Terms)].into());
+        assert_eq!(classes.class_of("klarna"), PaymentClass::Terms);
+        assert_eq!(classes.class_of("purchaseorder"), PaymentClass::Terms);
+        assert_eq!(classes.class_of("checkmo"), PaymentClass::Offline);
+        assert_eq!(classes.class_of("who_knows"), PaymentClass::Card);
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let shown = format!("{:?}", AuthConfig::integration("ck", "hidden-1", "at", "hidden-2"));
+        assert!(!shown.contains("hidden"), "{shown}");
     }
 }

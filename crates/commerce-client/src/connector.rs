@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
 use erp_core::connector::{Connector, Finding, Identity, Need};
 use erp_core::context::Context;
-use erp_core::roles::{InventorySink, InventorySource, OrderSource};
+use erp_core::roles::{FulfillmentSink, InventorySink, InventorySource, OrderSource};
 use std::sync::Arc;
 
 #[async_trait]
@@ -16,7 +16,11 @@ impl Connector for CommerceClient {
             system: self.system().clone(),
             kind: "commerce".to_owned(),
             environment: self.config().environment,
-            fingerprint: format!("{}{}", url.origin().ascii_serialization(), url.path().trim_end_matches('/')),
+            fingerprint: format!(
+                "{}{}",
+                url.origin().ascii_serialization(),
+                url.path().trim_end_matches('/')
+            ),
         }
     }
 
@@ -26,8 +30,10 @@ impl Connector for CommerceClient {
         capabilities.order_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities.inventory_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         let horizon = self.config().write_horizon();
-        let stock = SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
+        let stock =
+            SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
         capabilities.inventory_sink = Some(stock);
+        capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
         capabilities
     }
 
@@ -44,6 +50,10 @@ impl Connector for CommerceClient {
     }
 
     fn inventory_sink(&self) -> Option<Arc<dyn InventorySink>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
         Some(Arc::new(self.clone()))
     }
 }

@@ -13,11 +13,11 @@ pub mod totals;
 
 use crate::config::{Fields, PaymentClasses};
 use crate::wire::order::{AddressRow, CustomAttribute, OrderRow};
+use erp_core::Decimal;
 use erp_core::id::{Key, SystemId};
 use erp_core::model::{Address, Buyer, Channel, Company, Order, Standing};
 use erp_core::money::{Currency, Dual};
 use erp_core::time::Timestamp;
-use erp_core::Decimal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -49,8 +49,7 @@ pub fn order(row: &OrderRow, look: &Lookups<'_>) -> Result<Order, Reason> {
     let placed_at = instant("created_at", row.created_at.as_deref())?;
     let number = row.increment_id.clone().unwrap_or_else(|| id.to_string());
 
-    let mut order =
-        Order::new(Key::of(look.system, id), number, look.channel.clone(), placed_at, currency);
+    let mut order = Order::new(Key::of(look.system, id), number, look.channel.clone(), placed_at, currency);
     order.base_currency = base_currency;
     order.updated_at = instant("updated_at", row.updated_at.as_deref())?;
     order.standing = standing(row.state.as_deref())?;
@@ -125,6 +124,7 @@ fn buyer(row: &OrderRow, look: &Lookups<'_>) -> Buyer {
     }
 }
 
+/// The company's account in the ERP is in the configured attribute, or where the shop itself has room for it.
 fn company(row: &OrderRow, look: &Lookups<'_>) -> Option<Company> {
     let bought_for = row.extension_attributes.company_order_attributes.as_ref()?;
     let id = bought_for.company_id.filter(|id| *id > 0)?;
@@ -134,7 +134,8 @@ fn company(row: &OrderRow, look: &Lookups<'_>) -> Option<Company> {
         .fields
         .company_account
         .as_deref()
-        .and_then(|field| attribute(field, &BTreeMap::new(), &row.custom_attributes));
+        .and_then(|field| attribute(field, &BTreeMap::new(), &row.custom_attributes))
+        .or_else(|| filled(row.ext_customer_id.as_deref()));
     Some(match account {
         Some(account) => company.with_external_id(account),
         None => company,
@@ -161,10 +162,8 @@ fn shipping_address(row: &OrderRow, fields: &Fields) -> Result<Option<Address>, 
 
 /// Maps an address; the ship-to party comes from the merchant's own attribute, if one is configured.
 pub fn address(row: &AddressRow, fields: &Fields) -> Address {
-    let given: Vec<_> = [&row.firstname, &row.middlename]
-        .into_iter()
-        .filter_map(|name| filled(name.as_deref()))
-        .collect();
+    let given: Vec<_> =
+        [&row.firstname, &row.middlename].into_iter().filter_map(|name| filled(name.as_deref())).collect();
     let mut mapped = Address::new(row.country_id.clone().unwrap_or_default())
         .with_name(given.join(" "), row.lastname.clone().unwrap_or_default())
         .with_place(

@@ -92,7 +92,9 @@ impl Keyset {
         }
         self.done = count >= total;
         if !self.done && self.after == started_after {
-            return Err(self.broken::<S>("has rows without a readable entity_id, so that it cannot be walked"));
+            return Err(
+                self.broken::<S>("has rows without a readable entity_id, so that it cannot be walked")
+            );
         }
         Ok(placed)
     }
@@ -124,12 +126,14 @@ impl Keyset {
             return Ok(Placed::Unreadable(Some(key), Box::new(poison)));
         }
         let second = self.above(self.after).page(1, 2).fields(S::HEAD_FIELDS);
-        let Ok(page) = shelf.client().page(cx, S::OPERATION, S::PATH, &second).await else { return Err(error) };
+        let Ok(page) = shelf.client().page(cx, S::OPERATION, S::PATH, &second).await else {
+            return Err(healing(error));
+        };
         let (key, name) = match page.rows.first().and_then(RawRow::key) {
             Some(next) if next == self.after + 2 => (Some(next - 1), (next - 1).to_string()),
             Some(next) if next > self.after + 2 => (None, format!("between-{}-and-{next}", self.after)),
             None if page.total == Some(1) => (None, format!("one-after-{}", self.after)),
-            _ => return Err(error),
+            _ => return Err(healing(error)),
         };
         match page.rows.first().and_then(RawRow::key) {
             Some(next) => self.after = next - 1,
@@ -140,13 +144,19 @@ impl Keyset {
     }
 }
 
+/// Where not even the neighbours can be read, it is the shop that is unwell and not a row.
+fn healing(error: Error) -> Error {
+    if error.kind() == &ErrorKind::Unexpected { error.with_kind(ErrorKind::Transient) } else { error }
+}
+
 /// Whether a smaller page may fare better: it could not be read, was too large, took too long, or one of its rows breaks
 /// the shop. Refusals, throttling and a shop that is away are not of the page.
 fn is_of_the_page(error: &Error) -> bool {
     let status = error.upstream().and_then(|upstream| upstream.status);
     match error.kind() {
         ErrorKind::Malformed => true,
-        ErrorKind::Transient => matches!(status, Some(500 | 504)),
+        ErrorKind::Unexpected => status == Some(500),
+        ErrorKind::Transient => status == Some(504),
         _ => false,
     }
 }

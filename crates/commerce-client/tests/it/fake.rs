@@ -11,37 +11,37 @@ use std::time::Duration;
 
 /// A small deterministic generator: a seed replays exactly.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % bound.max(1)
     }
 
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
 
 /// One order of the fake.
 #[derive(Debug, Clone)]
-pub struct Row {
-    pub created: i64,
-    pub updated: i64,
-    pub revision: u64,
+pub(crate) struct Row {
+    pub(crate) created: i64,
+    pub(crate) updated: i64,
+    pub(crate) revision: u64,
     /// What is wrong with it, if anything.
-    pub broken: Broken,
+    pub(crate) broken: Broken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Broken {
+pub(crate) enum Broken {
     No,
     /// A field that cannot be read.
     Field,
@@ -50,30 +50,30 @@ pub enum Broken {
 }
 
 #[derive(Debug)]
-pub struct World {
-    pub now: i64,
-    pub orders: BTreeMap<i64, Row>,
+pub(crate) struct World {
+    pub(crate) now: i64,
+    pub(crate) orders: BTreeMap<i64, Row>,
     /// Ids that are given and not yet committed: when they will be, and when they began.
-    pub pending: BTreeMap<i64, (i64, i64)>,
-    pub next_id: i64,
-    pub dice: Dice,
+    pub(crate) pending: BTreeMap<i64, (i64, i64)>,
+    pub(crate) next_id: i64,
+    pub(crate) dice: Dice,
     /// Whether orders change between calls.
-    pub busy: bool,
+    pub(crate) busy: bool,
     /// Whether list calls leave out what modules add.
-    pub thin_lists: bool,
+    pub(crate) thin_lists: bool,
     /// Pages of more rows than this cannot be read.
-    pub rows_max: usize,
+    pub(crate) rows_max: usize,
     /// How many list calls were served.
-    pub calls: u64,
+    pub(crate) calls: u64,
 }
 
 #[derive(Debug, Clone)]
-pub struct FakeShop(Arc<Mutex<World>>);
+pub(crate) struct FakeShop(Arc<Mutex<World>>);
 
 const START: i64 = 1_760_000_000;
 
 impl FakeShop {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(World {
             now: START,
             orders: BTreeMap::new(),
@@ -87,12 +87,12 @@ impl FakeShop {
         })))
     }
 
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap()
     }
 
     /// A client with small pages, so that there are many.
-    pub fn client(&self, page_size: u32) -> CommerceClient {
+    pub(crate) fn client(&self, page_size: u32) -> CommerceClient {
         CommerceClient::builder("shop")
             .base_url("http://127.0.0.1:9")
             .bearer("t")
@@ -119,7 +119,7 @@ impl Clock for ShopClock {
 }
 
 impl World {
-    pub fn insert(&mut self) -> i64 {
+    pub(crate) fn insert(&mut self) -> i64 {
         let id = self.next_id;
         self.next_id += 1;
         let row = Row { created: self.now, updated: self.now, revision: 1, broken: Broken::No };
@@ -128,7 +128,7 @@ impl World {
     }
 
     /// What happens in a shop between two of our calls.
-    pub fn live(&mut self) {
+    pub(crate) fn live(&mut self) {
         self.now += self.dice.below(30) as i64;
         let due: Vec<i64> =
             self.pending.iter().filter(|(_, (at, _))| *at <= self.now).map(|(id, _)| *id).collect();
@@ -182,7 +182,8 @@ impl World {
             "billing_address": address, "payment": {"method": "checkmo"},
         });
         if !thin {
-            order["extension_attributes"] = json!({"shipping_assignments": [{"shipping": {"address": address}}]});
+            order["extension_attributes"] =
+                json!({"shipping_assignments": [{"shipping": {"address": address}}]});
         }
         if row.broken == Broken::Field {
             order["grand_total"] = json!("a lot");
@@ -204,8 +205,11 @@ impl World {
         };
         let mut rows: Vec<(i64, Row)> = self.orders.iter().map(|(id, row)| (*id, row.clone())).collect();
         for group in 0..10 {
-            let at = |what: &str| query.get(&format!("searchCriteria[filter_groups][{group}][filters][0][{what}]"));
-            let (Some(name), Some(value), Some(condition)) = (at("field"), at("value"), at("condition_type")) else {
+            let at = |what: &str| {
+                query.get(&format!("searchCriteria[filter_groups][{group}][filters][0][{what}]"))
+            };
+            let (Some(name), Some(value), Some(condition)) = (at("field"), at("value"), at("condition_type"))
+            else {
                 break;
             };
             rows.retain(|(id, row)| {

@@ -112,17 +112,29 @@ impl OrderSink for Sink {
     }
 }
 
+/// What all processes of a run have taken.
+#[derive(Debug, Default)]
+pub(crate) struct Taking {
+    /// The newest fence of each entry, whoever took it.
+    pub(crate) fences: Mutex<BTreeMap<i64, i64>>,
+    /// Writes that were taken and of which nothing came back yet.
+    pub(crate) writing: AtomicU64,
+}
+
+/// Shared by all processes of a run.
+pub(crate) type Fences = Arc<Taking>;
+
 /// A ledger, perhaps with a bug.
 #[derive(Debug)]
 pub(crate) struct BuggyLedger {
     pub(crate) inner: Arc<dyn Ledger>,
     pub(crate) bug: Option<Bug>,
-    fences: Mutex<BTreeMap<i64, i64>>,
+    fences: Fences,
 }
 
 impl BuggyLedger {
-    pub(crate) fn new(inner: Arc<dyn Ledger>, bug: Option<Bug>) -> Self {
-        Self { inner, bug, fences: Mutex::default() }
+    pub(crate) fn new(inner: Arc<dyn Ledger>, bug: Option<Bug>, fences: Fences) -> Self {
+        Self { inner, bug, fences }
     }
 }
 
@@ -145,7 +157,10 @@ impl Ledger for BuggyLedger {
     async fn take(&self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken> {
         let taken = self.inner.take(flow, limit, now).await?;
         for turn in &taken.turns {
-            self.fences.lock().unwrap().insert(turn.id, turn.entry.fence);
+            self.fences.fences.lock().unwrap().insert(turn.id, turn.entry.fence);
+            if matches!(turn.action, Action::Submit | Action::Revise) {
+                self.fences.writing.fetch_add(1, Ordering::SeqCst);
+            }
             if self.bug == Some(Bug::AcknowledgeBeforeSend) && turn.action == Action::Submit {
                 let receipt = Receipt::new(NativeId::from("acknowledged"), "acknowledged", now);
                 let report = Report::Written(WriteResult::Applied(Proof { receipt, mismatch: None }));
@@ -162,9 +177,14 @@ impl Ledger for BuggyLedger {
         mut resolutions: Vec<Resolution>,
         now: Timestamp,
     ) -> Result<Vec<Signal>> {
+        for resolution in &resolutions {
+            if matches!(resolution.report, Report::Written(_)) {
+                let _ = self.fences.writing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            }
+        }
         if self.bug == Some(Bug::NoFence) {
             for resolution in &mut resolutions {
-                if let Some(fence) = self.fences.lock().unwrap().get(&resolution.id) {
+                if let Some(fence) = self.fences.fences.lock().unwrap().get(&resolution.id) {
                     resolution.fence = *fence;
                 }
             }

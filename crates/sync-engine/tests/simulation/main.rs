@@ -18,6 +18,35 @@ fn run(seed: u64, bug: Option<Bug>) -> Outcome {
     Simulation::new(seed, bug).run()
 }
 
+/// Runs the seeds on as many threads as there are cores; each run is a world of its own.
+fn in_parallel(seeds: &[u64]) -> Vec<(u64, Outcome)> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(seeds.len().max(1));
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let failed = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(seed) = seeds.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
+            if failed.load(std::sync::atomic::Ordering::SeqCst) >= 10 {
+                break;
+            }
+            let mut outcome = run(*seed, None);
+            if outcome.violations.is_empty() {
+                outcome.trace = Vec::new();
+            } else {
+                failed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+            done.push((*seed, outcome));
+        }
+        done
+    };
+    let mut all: Vec<(u64, Outcome)> = std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        hands.into_iter().flat_map(|hand| hand.join().unwrap()).collect()
+    });
+    all.sort_by_key(|(seed, _)| *seed);
+    all
+}
+
 #[test]
 fn nothing_is_lost_doubled_turned_back_or_unexplained() {
     let seeds: Vec<u64> = match number("SIM_SEED") {
@@ -25,8 +54,7 @@ fn nothing_is_lost_doubled_turned_back_or_unexplained() {
         None => (1..=number("SIM_SEEDS").unwrap_or(200)).collect(),
     };
     let (mut crashes, mut steps, mut restored, mut wiped, mut failures) = (0, 0, 0, 0, Vec::new());
-    for seed in &seeds {
-        let outcome = run(*seed, None);
+    for (seed, outcome) in in_parallel(&seeds) {
         crashes += outcome.crashes;
         steps += outcome.commits;
         restored += outcome.restores;
@@ -36,14 +64,11 @@ fn nothing_is_lost_doubled_turned_back_or_unexplained() {
             if seeds.len() == 1 {
                 println!("{}", outcome.trace.join("\n"));
             }
-            failures.push(*seed);
-        }
-        if failures.len() >= 10 {
-            break;
+            failures.push(seed);
         }
     }
     println!(
-        "{} seeds, {steps} commits, {crashes} crashes, {restored} ledgers restored, {wiped} ledgers lost, {} violations",
+        "\n{} seeds, {steps} commits, {crashes} crashes, {restored} ledgers restored, {wiped} ledgers lost, {} violations",
         seeds.len(),
         failures.len()
     );

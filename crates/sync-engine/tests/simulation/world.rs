@@ -1,6 +1,6 @@
 //! One run: a script of a business day in miniature, an engine that dies and comes back, and time that jumps.
 
-use crate::bugs::{Bug, BuggyLedger, Sink};
+use crate::bugs::{Bug, BuggyLedger, Fences, Sink};
 use crate::invariants;
 use erp_core::model::RouteTarget;
 use erp_core::prelude::*;
@@ -84,6 +84,8 @@ enum Happening {
     Restock,
     Retry,
     Snapshot,
+    /// The process stands still for so long (a paused machine) while another takes over; then it goes on, a zombie.
+    Freeze(Duration),
 }
 
 pub(crate) struct Simulation {
@@ -92,6 +94,7 @@ pub(crate) struct Simulation {
     pub(crate) start: Timestamp,
     pub(crate) ledger: SqliteLedger,
     bug: Option<Bug>,
+    fences: Fences,
     queue: Duration,
     rng: Rng,
     sample: Sample,
@@ -99,7 +102,18 @@ pub(crate) struct Simulation {
     script: BTreeMap<(Timestamp, u64), Happening>,
     placed: Vec<Key>,
     snapshots: Vec<Vec<u8>>,
+    freeze: Option<Duration>,
+    zombie: Option<Zombie>,
     outcome: Outcome,
+}
+
+type Life = BoxFuture<'static, Result<()>>;
+
+/// A process that was believed dead.
+struct Zombie {
+    life: Life,
+    thaws: Timestamp,
+    dies: Timestamp,
 }
 
 struct Flag(AtomicBool);
@@ -150,6 +164,7 @@ impl Simulation {
             start,
             ledger,
             bug,
+            fences: Fences::default(),
             queue,
             rng,
             sample,
@@ -157,6 +172,8 @@ impl Simulation {
             script: BTreeMap::new(),
             placed: Vec::new(),
             snapshots: Vec::new(),
+            freeze: None,
+            zombie: None,
             outcome: Outcome::default(),
         };
         simulation.write_script();
@@ -189,6 +206,11 @@ impl Simulation {
         for _ in 0..self.rng.below(3) {
             happenings.push(Happening::Snapshot);
         }
+        if self.rng.chance(1, 2) {
+            for _ in 0..self.rng.between(2, 9) {
+                happenings.push(Happening::Freeze(MINUTE + self.rng.span(4 * MINUTE)));
+            }
+        }
         for (index, happening) in happenings.into_iter().enumerate() {
             let at = self.start.plus(self.rng.span(STORMY * 9 / 10));
             self.script.insert((at, index as u64), happening);
@@ -207,7 +229,7 @@ impl Simulation {
             retry_max: Duration::from_secs(120),
             ..Policy::default()
         };
-        let ledger = BuggyLedger::new(Arc::new(self.ledger.clone()), self.bug);
+        let ledger = BuggyLedger::new(Arc::new(self.ledger.clone()), self.bug, Arc::clone(&self.fences));
         SyncEngine::builder()
             .ledger(ledger)
             .clock(self.clock.shared())
@@ -248,7 +270,7 @@ impl Simulation {
         self.outcome
     }
 
-    /// One life of the process, from its start to its crash or the end.
+    /// One life of the process, from its start to its crash, its freezing, or the end.
     fn live_once(&mut self, end: Timestamp, turns: &mut u64) {
         self.chaos.crashed.store(false, Ordering::SeqCst);
         let engine = match self.engine() {
@@ -258,8 +280,8 @@ impl Simulation {
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         let bell = waker(Arc::clone(&flag));
         let mut cx = TaskContext::from_waker(&bell);
-        let mut life: BoxFuture<'_, Result<()>> = Box::pin(engine.run(pending()));
-        while self.clock.now() < end && *turns < TURNS_MAX {
+        let mut life: Life = Box::pin(async move { engine.run(pending()).await });
+        while self.clock.now() < end && *turns < TURNS_MAX && !self.chaos.crashed.load(Ordering::SeqCst) {
             *turns += 1;
             if flag.0.swap(false, Ordering::SeqCst) {
                 if let Poll::Ready(result) = life.as_mut().poll(&mut cx) {
@@ -268,26 +290,52 @@ impl Simulation {
                     }
                     break;
                 }
-                continue;
+                self.walk_the_dead(&mut cx);
+                if self.fences.writing.load(Ordering::SeqCst) == 0 || self.freeze.is_none() {
+                    continue;
+                }
             }
             let next = self.clock.next_wake().unwrap_or(end).min(end);
             let scripted = self.script.keys().next().map_or(end, |(at, _)| *at);
             self.clock.advance_to(next.min(scripted));
             self.happen();
-            if self.chaos.crashed.load(Ordering::SeqCst) {
-                break;
+            self.walk_the_dead(&mut cx);
+            // The worst moment to freeze is while a write is under way.
+            if self.fences.writing.load(Ordering::SeqCst) > 0
+                && let Some(span) = self.freeze.take()
+            {
+                self.fences.writing.store(0, Ordering::SeqCst);
+                let thaws = self.clock.now().plus(span);
+                self.zombie = Some(Zombie { life, thaws, dies: thaws.plus(MINUTE) });
+                return;
             }
         }
         drop(life);
         if self.chaos.crashed.load(Ordering::SeqCst) {
             self.outcome.crashes += 1;
             self.outcome.trace.push(format!("{} crash", self.clock.now()));
+            self.zombie = None;
             self.come_back();
+        }
+    }
+
+    /// A thawed process goes on where it stood, for a while.
+    fn walk_the_dead(&mut self, cx: &mut TaskContext<'_>) {
+        let now = self.clock.now();
+        if let Some(zombie) = self.zombie.as_mut().filter(|zombie| zombie.thaws <= now) {
+            let ended = zombie.life.as_mut().poll(cx).is_ready();
+            if ended || zombie.dies <= now {
+                self.zombie = None;
+            }
         }
     }
 
     /// After a crash the file is there as it was committed; or it is lost; or somebody restored an older copy.
     fn come_back(&mut self) {
+        if std::env::var_os("SIM_SEED").is_some() {
+            let told = futures_executor::block_on(invariants::trace(self));
+            self.outcome.trace.extend(told.into_iter().map(|line| format!("  (a former life) {line}")));
+        }
         let rest = self.rng.span(2 * MINUTE);
         self.clock.advance(rest);
         self.ledger = match self.rng.below(6) {
@@ -384,6 +432,7 @@ impl Simulation {
                 // It may crash like any other write; then it was not done.
                 let _ = futures_executor::block_on(self.ledger.operate(order, self.clock.now()));
             }
+            Happening::Freeze(span) => self.freeze = Some(span),
             Happening::Snapshot => self.snapshots.push(self.ledger.snapshot().unwrap()),
         }
     }

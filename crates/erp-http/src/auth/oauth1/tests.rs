@@ -247,3 +247,12 @@ fn a_used_nonce_is_replaced_for_reads_only() {
     assert!(!refused(&signer, &Method::POST, TELLING, &used));
     assert_eq!(signer.profile(), SignatureProfile::Rfc5849);
 }
+
+#[test]
+fn after_a_success_a_server_that_was_upgraded_is_learnt_anew() {
+    let signer = signer(COMMERCE);
+    assert!(refused(&signer, &Method::GET, TELLING, &answer(401, INVALID)));
+    assert!(!refused(&signer, &Method::GET, TELLING, &answer(200, "{}")));
+    assert!(refused(&signer, &Method::GET, TELLING, &answer(401, INVALID)));
+    assert_eq!(signer.profile(), SignatureProfile::Rfc5849);
+}
