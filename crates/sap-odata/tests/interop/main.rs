@@ -5,7 +5,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
-mod doctor;
 mod orders;
 mod partners;
 mod protocol;

@@ -3,12 +3,12 @@
 use crate::world::{
     CUSTOMER, ONE_TIME, ORDERS, OTHER_CUSTOMER, READ, Spy, WRITE, World, applied, order, submission, submit,
 };
-use erp_core::model::{Buyer, HeldState, Holding, OrderChange, OrderRevision, OrderSubmission, Standing};
+use erp_core::model::{HeldState, Holding, OrderChange, OrderRevision, OrderSubmission, Standing};
 use erp_core::prelude::*;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
 use odata_client::{Filter, IfMatch, KeyPredicate, Query, ResourcePath};
-use sap_odata::config::{GuestPolicy, Pricing};
+use sap_odata::config::Pricing;
 use sap_odata::wire::Row;
 use sap_odata::{SapClient, sales_area};
 use serde_json::json;
@@ -55,26 +55,6 @@ async fn an_order_is_stored_once_and_whole_with_the_shops_money() {
     assert_eq!(again.native_id, receipt.native_id, "the same document, not a second one");
     let ours = Filter::eq("PurchaseOrderByShipToParty", key.as_str());
     assert_eq!(client.sales_orders(&Context::new(), ours, 9).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn an_answer_lost_after_the_work_leads_to_no_second_document() {
-    let Some(world) = World::given() else { return };
-    let spy = Spy::new(world.network());
-    let client = world.client_by(Arc::<Spy>::clone(&spy), |_| {});
-    let key = world.key(1);
-    spy.lose_answer_of(Method::POST, "A_SalesOrder");
-    let outcome = submit(&client, &submission(&key)).await;
-    let error = outcome.error().unwrap();
-    assert_eq!(error.effect(), Effect::Unknown, "{error}");
-    assert!(
-        spy.is_sprung() && spy.count(&Method::POST, "A_SalesOrder") == 1,
-        "a create is never repeated blindly"
-    );
-    let Found::Whole(found) = find(&client, &key).await else { panic!() };
-    let receipt = applied(&client, &submission(&key)).await;
-    assert_eq!(receipt.native_id, found.native_id);
-    assert_eq!(spy.count(&Method::POST, "A_SalesOrder"), 1);
 }
 
 #[tokio::test]
@@ -150,24 +130,6 @@ async fn a_guests_address_is_written_onto_the_order() {
     let row = page.rows.remove(0).unwrap().value;
     let text = |name: &str| row.text(name).unwrap();
     assert_eq!((text("StreetName"), text("CityName")), ("Lange Straße 1".to_owned(), "Köln".to_owned()));
-}
-
-#[tokio::test]
-async fn a_guest_who_comes_again_has_one_partner() {
-    let Some(world) = World::given() else { return };
-    let client = world.client_with(|config| config.orders.guests = GuestPolicy::MatchThenCreate);
-    let email = format!("{}@example.com", world.reference("guest"));
-    let mut sold_to = BTreeSet::new();
-    for number in 1..=2 {
-        let mut order = order(&world.key(number));
-        order.buyer = Buyer::Guest { email: email.clone() };
-        let guest = OrderSubmission::new(order, sales_area("1710", "10", "00"));
-        let receipt = applied(&client, &guest).await;
-        let held = client.sales_order(&Context::new(), receipt.native_id.as_str()).await.unwrap().unwrap();
-        sold_to.insert(held.sold_to_party);
-    }
-    assert_eq!(sold_to.len(), 1, "{sold_to:?}");
-    assert!(!sold_to.contains(ONE_TIME) && !sold_to.contains(CUSTOMER));
 }
 
 #[tokio::test]

@@ -4,9 +4,7 @@ use erp_core::model::{Address, Buyer, Channel, Charge, Order, OrderLine, OrderSu
 use erp_core::prelude::*;
 use erp_http::auth::basic::Basic;
 use erp_http::transport::NetworkOptions;
-use erp_http::{
-    Authorize, Call, Classify, HttpClient, Request, Response, Safety, SendFailure, SendFailureKind, Transport,
-};
+use erp_http::{Authorize, Call, Classify, HttpClient, Request, Response, Safety, SendFailure, Transport};
 use futures_util::future::BoxFuture;
 use http::Method;
 use odata_client::{CsrfSession, ODataError, ODataService};
@@ -174,8 +172,6 @@ enum Act {
     First(BoxFuture<'static, ()>),
     /// The cookies get lost on the way.
     LoseCookies,
-    /// The work is done, and its answer gets lost.
-    LoseAnswer,
 }
 
 impl Spy {
@@ -191,11 +187,6 @@ impl Spy {
     /// The next request with this verb loses its cookies.
     pub(crate) fn lose_cookies_of(&self, method: Method, path: &str) {
         *self.trap.lock().unwrap() = Some(Trap { method, path: path.to_owned(), act: Act::LoseCookies });
-    }
-
-    /// The next request with this verb is answered, and nobody hears it.
-    pub(crate) fn lose_answer_of(&self, method: Method, path: &str) {
-        *self.trap.lock().unwrap() = Some(Trap { method, path: path.to_owned(), act: Act::LoseAnswer });
     }
 
     pub(crate) fn is_sprung(&self) -> bool {
@@ -228,19 +219,13 @@ impl Transport for Spy {
             let hit = trap.as_ref().is_some_and(|trap| trap.method == method && path.contains(&trap.path));
             if hit { trap.take() } else { None }
         };
-        let act = sprung.map(|trap| trap.act);
-        let deaf = matches!(act, Some(Act::LoseAnswer));
-        match act {
+        match sprung.map(|trap| trap.act) {
             Some(Act::First(first)) => first.await,
             Some(Act::LoseCookies) => drop(request.headers.remove(http::header::COOKIE)),
-            Some(Act::LoseAnswer) | None => {}
+            None => {}
         }
         self.passed.lock().unwrap().push((method, path));
-        let answer = self.inner.send(request, timeout, body_max).await?;
-        if deaf {
-            return Err(SendFailure::new(SendFailureKind::Interrupted, "the answer was lost"));
-        }
-        Ok(answer)
+        self.inner.send(request, timeout, body_max).await
     }
 }
 
