@@ -127,8 +127,8 @@ impl CommerceClient {
         query: &str,
         body: Option<Bytes>,
     ) -> Result<Response> {
-        let mut request = Request::new(method, self.url(path, query))
-            .with_header(http::header::ACCEPT, "application/json");
+        let mut request =
+            Request::new(method, self.url(path, query)).with_header(http::header::ACCEPT, "application/json");
         if let Some(body) = body {
             request = request.with_json(body);
         }

@@ -16,7 +16,11 @@ impl Connector for CommerceClient {
             system: self.system().clone(),
             kind: "commerce".to_owned(),
             environment: self.config().environment,
-            fingerprint: format!("{}{}", url.origin().ascii_serialization(), url.path().trim_end_matches('/')),
+            fingerprint: format!(
+                "{}{}",
+                url.origin().ascii_serialization(),
+                url.path().trim_end_matches('/')
+            ),
         }
     }
 
@@ -26,7 +30,8 @@ impl Connector for CommerceClient {
         capabilities.order_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities.inventory_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         let horizon = self.config().write_horizon();
-        let stock = SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
+        let stock =
+            SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
         capabilities.inventory_sink = Some(stock);
         capabilities
     }

@@ -197,14 +197,16 @@ impl CommerceClient {
             ),
             Ok(names) => {
                 let has = |name: &str| names.items.iter().any(|item| item == name);
-                let stock = needs.iter().any(|need| matches!(need, Need::ReadInventory | Need::WriteInventory));
+                let stock =
+                    needs.iter().any(|need| matches!(need, Need::ReadInventory | Need::WriteInventory));
                 let parts: Vec<_> = [("Magento_InventoryApi", "stock by source"), ("Magento_Company", "B2B")]
                     .into_iter()
                     .map(|(name, what)| format!("{what}: {}", if has(name) { "yes" } else { "no" }))
                     .collect();
                 let detail = format!("{} modules; {}", names.items.len(), parts.join(", "));
                 if stock && !has("Magento_InventoryApi") {
-                    let remedy = "enable the Inventory modules (Magento_InventoryApi); stock is written by source";
+                    let remedy =
+                        "enable the Inventory modules (Magento_InventoryApi); stock is written by source";
                     return Finding::bad(check, detail, remedy);
                 }
                 Finding::good(check, detail)
@@ -225,7 +227,8 @@ fn counted(page: &Page) -> String {
 
 fn clock(ours: Timestamp, theirs: Timestamp) -> Finding {
     let check = "clock";
-    let (skew, way) = if ours > theirs { (ours.since(theirs), "ahead of") } else { (theirs.since(ours), "behind") };
+    let (skew, way) =
+        if ours > theirs { (ours.since(theirs), "ahead of") } else { (theirs.since(ours), "behind") };
     let detail = format!("this machine is {} s {way} the shop", skew.as_secs());
     let remedy = "set this machine's clock by the network";
     if ours > theirs && skew > SKEW_REFUSED {

@@ -110,7 +110,8 @@ fn without_addresses(text: &str) -> String {
     if !text.contains('@') {
         return text.to_owned();
     }
-    let words: Vec<_> = text.split(' ').map(|word| if word.contains('@') { "(e-mail)" } else { word }).collect();
+    let words: Vec<_> =
+        text.split(' ').map(|word| if word.contains('@') { "(e-mail)" } else { word }).collect();
     words.join(" ")
 }
 
@@ -133,8 +134,7 @@ impl Classify for CommerceErrors {
         let error = if response.status.is_success() {
             Error::transient("the shop answered with a web page instead of data").with_effect(lost)
         } else {
-            self.by_text(&body, lost)
-                .unwrap_or_else(|| by_status(status, &body, response, page, lost))
+            self.by_text(&body, lost).unwrap_or_else(|| by_status(status, &body, response, page, lost))
         };
         Some(error.with_upstream(upstream))
     }
@@ -219,7 +219,10 @@ fn by_status(status: u16, body: &Body, response: &Response, page: bool, lost: Ef
         401 => Error::new(ErrorKind::Auth, said),
         403 if page || body.raw().is_empty() => {
             let missing = vec!["passage through the web server or firewall".to_owned()];
-            Error::new(ErrorKind::Permission { missing }, "a web server or firewall before the shop refuses us")
+            Error::new(
+                ErrorKind::Permission { missing },
+                "a web server or firewall before the shop refuses us",
+            )
         }
         403 => Error::new(ErrorKind::Permission { missing: Vec::new() }, said),
         404 | 410 if body.raw().is_empty() => {
@@ -302,13 +305,43 @@ mod tests {
         let cases: &[(Call, u16, &str, &str, Effect)] = &[
             (READ, 200, "<html>maintenance</html>", "erp.transient", Effect::None),
             (ONCE, 200, " <html>", "erp.transient", Effect::Unknown),
-            (READ, 401, r#"{"message":"The signature is invalid. Verify and try again."}"#, "erp.auth", Effect::None),
-            (ONCE, 400, r#"{"message":"SQLSTATE[40001]: 1213 Deadlock found when trying"}"#, "erp.transient", Effect::Unknown),
-            (READ, 401, r#"{"message":"The nonce is already being used by the consumer with ID %1.","parameters":["1"]}"#, "erp.transient", Effect::None),
+            (
+                READ,
+                401,
+                r#"{"message":"The signature is invalid. Verify and try again."}"#,
+                "erp.auth",
+                Effect::None,
+            ),
+            (
+                ONCE,
+                400,
+                r#"{"message":"SQLSTATE[40001]: 1213 Deadlock found when trying"}"#,
+                "erp.transient",
+                Effect::Unknown,
+            ),
+            (
+                READ,
+                401,
+                r#"{"message":"The nonce is already being used by the consumer with ID %1.","parameters":["1"]}"#,
+                "erp.transient",
+                Effect::None,
+            ),
             (READ, 404, r#"{"message":"Request does not match any route."}"#, "erp.config", Effect::None),
             (READ, 404, "<html>not found</html>", "erp.config", Effect::None),
-            (READ, 404, r#"{"message":"No such entity with %fieldName = %fieldValue","parameters":{"fieldName":"id","fieldValue":9}}"#, "erp.not_found", Effect::None),
-            (ONCE, 400, r#"{"message":"A customer with the same email address already exists in an associated website."}"#, "erp.conflict", Effect::None),
+            (
+                READ,
+                404,
+                r#"{"message":"No such entity with %fieldName = %fieldValue","parameters":{"fieldName":"id","fieldValue":9}}"#,
+                "erp.not_found",
+                Effect::None,
+            ),
+            (
+                ONCE,
+                400,
+                r#"{"message":"A customer with the same email address already exists in an associated website."}"#,
+                "erp.conflict",
+                Effect::None,
+            ),
             (ONCE, 503, "<html>maintenance</html>", "erp.transient", Effect::Unknown),
             (READ, 503, "", "erp.transient", Effect::None),
             (ONCE, 429, r#"{"message":"Too Many Requests","trace":null}"#, "erp.throttled", Effect::None),
@@ -351,7 +384,8 @@ mod tests {
 
     #[test]
     fn the_learned_limit_and_the_fields_survive() {
-        let body = r#"{"message":"Maximum items of type \"%type\" is %max","parameters":{"type":"X","max":20}}"#;
+        let body =
+            r#"{"message":"Maximum items of type \"%type\" is %max","parameters":{"type":"X","max":20}}"#;
         let error = judge(ONCE, 400, body);
         assert_eq!(learned_max(&error), Some(20));
         assert_eq!(learned_max(&again(&error)), Some(20));

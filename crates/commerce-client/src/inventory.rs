@@ -137,7 +137,8 @@ async fn write(
             }
         }
     }
-    let missing = || Outcome::Failed(Error::unexpected("this item was not handled").with_operation(operation));
+    let missing =
+        || Outcome::Failed(Error::unexpected("this item was not handled").with_operation(operation));
     outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
 }
 
@@ -406,7 +407,9 @@ mod tests {
     #[test]
     fn a_row_is_spelled_as_the_shop_spells_it() {
         let simple = product("simple");
-        let json = |quantity| serde_json::to_string(&made("24-mb01", "wh_east", quantity, Some(&simple)).unwrap()).unwrap();
+        let json = |quantity| {
+            serde_json::to_string(&made("24-mb01", "wh_east", quantity, Some(&simple)).unwrap()).unwrap()
+        };
         assert_eq!(json("12.50"), r#"{"sku":"24-MB01","source_code":"wh_east","quantity":12.5,"status":1}"#);
         assert_eq!(json("0"), r#"{"sku":"24-MB01","source_code":"wh_east","quantity":0,"status":0}"#);
         assert_eq!(json("-3"), r#"{"sku":"24-MB01","source_code":"wh_east","quantity":-3,"status":0}"#);

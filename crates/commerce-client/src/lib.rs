@@ -3,14 +3,14 @@
 pub mod auth;
 pub mod client;
 mod clock;
+pub mod config;
 mod connector;
 mod doctor;
+pub mod error;
 mod feed;
 mod inventory;
-mod orders;
-pub mod config;
-pub mod error;
 pub mod map;
+mod orders;
 mod products;
 pub mod stores;
 pub mod wire;

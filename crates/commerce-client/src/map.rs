@@ -13,11 +13,11 @@ pub mod totals;
 
 use crate::config::{Fields, PaymentClasses};
 use crate::wire::order::{AddressRow, CustomAttribute, OrderRow};
+use erp_core::Decimal;
 use erp_core::id::{Key, SystemId};
 use erp_core::model::{Address, Buyer, Channel, Company, Order, Standing};
 use erp_core::money::{Currency, Dual};
 use erp_core::time::Timestamp;
-use erp_core::Decimal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -49,8 +49,7 @@ pub fn order(row: &OrderRow, look: &Lookups<'_>) -> Result<Order, Reason> {
     let placed_at = instant("created_at", row.created_at.as_deref())?;
     let number = row.increment_id.clone().unwrap_or_else(|| id.to_string());
 
-    let mut order =
-        Order::new(Key::of(look.system, id), number, look.channel.clone(), placed_at, currency);
+    let mut order = Order::new(Key::of(look.system, id), number, look.channel.clone(), placed_at, currency);
     order.base_currency = base_currency;
     order.updated_at = instant("updated_at", row.updated_at.as_deref())?;
     order.standing = standing(row.state.as_deref())?;
@@ -161,10 +160,8 @@ fn shipping_address(row: &OrderRow, fields: &Fields) -> Result<Option<Address>, 
 
 /// Maps an address; the ship-to party comes from the merchant's own attribute, if one is configured.
 pub fn address(row: &AddressRow, fields: &Fields) -> Address {
-    let given: Vec<_> = [&row.firstname, &row.middlename]
-        .into_iter()
-        .filter_map(|name| filled(name.as_deref()))
-        .collect();
+    let given: Vec<_> =
+        [&row.firstname, &row.middlename].into_iter().filter_map(|name| filled(name.as_deref())).collect();
     let mut mapped = Address::new(row.country_id.clone().unwrap_or_default())
         .with_name(given.join(" "), row.lastname.clone().unwrap_or_default())
         .with_place(

@@ -188,8 +188,8 @@ impl Shelf for Orders {
             // A row without a readable time is shown rather than lost.
             _ => true,
         };
-        let in_store = self.store_ids.is_empty()
-            || head.store_id.is_some_and(|store| self.store_ids.contains(&store));
+        let in_store =
+            self.store_ids.is_empty() || head.store_id.is_some_and(|store| self.store_ids.contains(&store));
         in_window && in_store
     }
 
@@ -227,9 +227,9 @@ async fn write_back(client: &CommerceClient, cx: &Context, link: &OrderLink) -> 
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "the key is of another system").with_operation(OP))?;
     let _lane = client.caches().sales_lane.lock().await;
     // Status and number go with every such write, or the shop may lose them; they are read right before.
-    let row = order_row(client, cx, OP, id).await?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, "the shop has no such order").with_operation(OP)
-    })?;
+    let row = order_row(client, cx, OP, id)
+        .await?
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, "the shop has no such order").with_operation(OP))?;
     let order = decode(OP, &row.raw)?;
     let number = link.receipt.number.as_str();
     match order.ext_order_id.as_deref().map(str::trim).filter(|held| !held.is_empty()) {
@@ -252,7 +252,8 @@ async fn write_back(client: &CommerceClient, cx: &Context, link: &OrderLink) -> 
         "ext_order_id": number,
     }}))?;
     let response = client.send(cx, Call::once(OP), Method::POST, "orders", "", Some(body)).await?;
-    let saved: OrderRow = json::decode(OP, &response).map_err(|e| e.with_effect(erp_core::error::Effect::Unknown))?;
+    let saved: OrderRow =
+        json::decode(OP, &response).map_err(|e| e.with_effect(erp_core::error::Effect::Unknown))?;
     if saved.ext_order_id.as_deref() == Some(number) {
         return Ok(written(&saved, id, response.started));
     }

@@ -90,7 +90,9 @@ impl CommerceClient {
         }
         let count = i64::try_from(page.rows.len()).unwrap_or(i64::MAX);
         if page.total.is_some_and(|total| total > count) {
-            return Err(Error::malformed("the shop found more products than were asked for").with_operation(OP));
+            return Err(
+                Error::malformed("the shop found more products than were asked for").with_operation(OP)
+            );
         }
         Ok(found)
     }
@@ -117,9 +119,9 @@ fn searches(skus: &BTreeSet<&str>) -> Vec<Search> {
     if !list.is_empty() {
         searches.push(Search::new().and("sku", "in", list.join(",")));
     }
-    let by_ten = odd.chunks(INDEX_MAX).map(|skus| {
-        Search::new().any(skus.iter().map(|sku| Filter::new("sku", "eq", sku)).collect())
-    });
+    let by_ten = odd
+        .chunks(INDEX_MAX)
+        .map(|skus| Search::new().any(skus.iter().map(|sku| Filter::new("sku", "eq", sku)).collect()));
     searches.extend(by_ten);
     searches
 }

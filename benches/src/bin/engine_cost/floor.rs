@@ -2,7 +2,7 @@
 //!
 //! Tables, indexes and values are those of the ledger that the engine has just filled, so both write the same bytes.
 
-use crate::{OBSERVE_BATCH, Outcome, SINK_BATCH};
+use crate::{OBSERVE_BATCH, Outcome, SINK_BATCH, SINK_CALLS};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use std::path::Path;
@@ -60,10 +60,11 @@ pub(crate) fn run(size: i64, path: &Path, ledger: &Path) -> Outcome<()> {
     )?;
     db.set_prepared_statement_cache_capacity(64);
     let of = |number: i64| &samples[usize::try_from(number).unwrap_or(0) % samples.len()];
-    let sink_batch = i64::try_from(SINK_BATCH)?;
+    let batch = SINK_BATCH * SINK_CALLS;
+    let together = i64::try_from(batch)?;
     in_steps(&db, size, OBSERVE_BATCH, |number| observe(&db, number, of(number)))?;
-    for first in (1..=size).step_by(SINK_BATCH) {
-        let numbers = || first..(first + sink_batch).min(size + 1);
+    for first in (1..=size).step_by(batch) {
+        let numbers = || first..(first + together).min(size + 1);
         in_one(&db, numbers(), |number| write(&db, number, &sending(of(number))))?;
         in_one(&db, numbers(), |number| settle(&db, number, of(number)))?;
     }

@@ -21,9 +21,9 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Entries that the feed's reader stores in one transaction.
 pub(crate) const OBSERVE_BATCH: i64 = 500;
-/// Entries that one call of the sink takes, and that are taken and settled in one transaction.
+/// Entries that one call of the sink takes.
 pub(crate) const SINK_BATCH: usize = 100;
-/// Calls of the sink at the same time.
+/// Calls of the sink at the same time. What they take, and what they bring, shares a transaction.
 pub(crate) const SINK_CALLS: usize = 8;
 
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];

@@ -34,14 +34,7 @@ const IDS_PER_CALL: usize = 200;
 pub(crate) fn changes<S: Shelf>(shelf: S, cx: &Context, since: Option<Watermark>) -> Feed<S::Record> {
     let system = shelf.client().system().clone();
     let issuer = Watermark::issuer_of(&system, S::RECORD, &shelf.query());
-    let pass = Pass {
-        shelf,
-        cx: cx.clone(),
-        issuer,
-        since,
-        events: VecDeque::new(),
-        stage: Stage::Start,
-    };
+    let pass = Pass { shelf, cx: cx.clone(), issuer, since, events: VecDeque::new(), stage: Stage::Start };
     stream::unfold(Some(pass), |pass| async move {
         let mut pass = pass?;
         loop {
@@ -166,7 +159,8 @@ impl<S: Shelf> Pass<S> {
     }
 
     async fn start(&mut self) -> Result<()> {
-        let known = self.since.as_ref().map(|mark| Position::from_watermark(mark, &self.issuer)).transpose()?;
+        let known =
+            self.since.as_ref().map(|mark| Position::from_watermark(mark, &self.issuer)).transpose()?;
         self.shelf.prepare(&self.cx).await?;
         let (now, mark) = self.mark().await?;
         let bound = self.highest_key().await?;
@@ -253,9 +247,11 @@ impl<S: Shelf> Pass<S> {
         let (short, long): (Vec<&Gap>, Vec<&Gap>) =
             position.ids.gaps.iter().partition(|gap| gap.len() <= SHORT_GAP);
         let names: Vec<_> = short.iter().flat_map(|gap| gap.from..=gap.to).map(|id| id.to_string()).collect();
-        let by_name = names.chunks(IDS_PER_CALL).map(|ids| Search::new().and("entity_id", "in", ids.join(",")));
-        let by_stretch =
-            long.iter().map(|gap| Search::new().and("entity_id", "gteq", gap.from).and("entity_id", "lteq", gap.to));
+        let by_name =
+            names.chunks(IDS_PER_CALL).map(|ids| Search::new().and("entity_id", "in", ids.join(",")));
+        let by_stretch = long
+            .iter()
+            .map(|gap| Search::new().and("entity_id", "gteq", gap.from).and("entity_id", "lteq", gap.to));
         let tail = (bound > position.ids.top)
             .then(|| Search::new().and("entity_id", "gt", position.ids.top).and("entity_id", "lteq", bound));
         by_name.chain(by_stretch).chain(tail).collect()
@@ -292,7 +288,11 @@ impl<S: Shelf> Pass<S> {
         let Sweep { mut position, resumed, now, .. } = sweep;
         let given_up = position.ids.give_up(now, self.horizon());
         if given_up > 0 {
-            tracing::info!(record = S::RECORD, given_up, "ids that never became a record are no longer asked for");
+            tracing::info!(
+                record = S::RECORD,
+                given_up,
+                "ids that never became a record are no longer asked for"
+            );
         }
         position.mark = position.next.take().unwrap_or(position.mark);
         position.after = 0;

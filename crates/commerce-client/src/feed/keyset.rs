@@ -92,7 +92,9 @@ impl Keyset {
         }
         self.done = count >= total;
         if !self.done && self.after == started_after {
-            return Err(self.broken::<S>("has rows without a readable entity_id, so that it cannot be walked"));
+            return Err(
+                self.broken::<S>("has rows without a readable entity_id, so that it cannot be walked")
+            );
         }
         Ok(placed)
     }
@@ -124,7 +126,9 @@ impl Keyset {
             return Ok(Placed::Unreadable(Some(key), Box::new(poison)));
         }
         let second = self.above(self.after).page(1, 2).fields(S::HEAD_FIELDS);
-        let Ok(page) = shelf.client().page(cx, S::OPERATION, S::PATH, &second).await else { return Err(error) };
+        let Ok(page) = shelf.client().page(cx, S::OPERATION, S::PATH, &second).await else {
+            return Err(error);
+        };
         let (key, name) = match page.rows.first().and_then(RawRow::key) {
             Some(next) if next == self.after + 2 => (Some(next - 1), (next - 1).to_string()),
             Some(next) if next > self.after + 2 => (None, format!("between-{}-and-{next}", self.after)),

@@ -104,9 +104,8 @@ impl Position {
     }
 
     pub(crate) fn from_watermark(mark: &Watermark, issuer: &str) -> Result<Self> {
-        let expired = |why: &str| {
-            Error::new(ErrorKind::WatermarkExpired, format!("{why}; a new snapshot is needed"))
-        };
+        let expired =
+            |why: &str| Error::new(ErrorKind::WatermarkExpired, format!("{why}; a new snapshot is needed"));
         if mark.issuer != issuer {
             return Err(expired("the mark belongs to another shop, record or query"));
         }
@@ -168,7 +167,8 @@ mod tests {
         let position = Position { mark: at(9), next: None, after: 0, ids: Ids::default() };
         let mark = position.to_watermark("shop/orders/x").unwrap();
         assert_eq!(Position::from_watermark(&mark, "shop/orders/x").unwrap(), position);
-        let code = |mark: &Watermark, issuer: &str| Position::from_watermark(mark, issuer).unwrap_err().code();
+        let code =
+            |mark: &Watermark, issuer: &str| Position::from_watermark(mark, issuer).unwrap_err().code();
         assert_eq!(code(&mark, "shop/orders/y"), "erp.watermark_expired");
         assert_eq!(code(&Watermark { format: 2, ..mark.clone() }, "shop/orders/x"), "erp.watermark_expired");
         assert_eq!(code(&Watermark { token: "{}".into(), ..mark }, "shop/orders/x"), "erp.watermark_expired");

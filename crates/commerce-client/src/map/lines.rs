@@ -81,8 +81,7 @@ fn line(money: &ItemRow, goods: &ItemRow, both: Both) -> OrderLine {
         gross_of_row(price.order, ordered, row_total.order, discount.order),
         gross_of_row(price.base, ordered, row_total.base, discount.base),
     );
-    let hidden =
-        both.of(money.discount_tax_compensation_amount, money.base_discount_tax_compensation_amount);
+    let hidden = both.of(money.discount_tax_compensation_amount, money.base_discount_tax_compensation_amount);
     let tax = both.of(money.tax_amount, money.base_tax_amount);
     let mut line = line.with_money(discount - hidden, tax);
     line.shipped = money.qty_shipped.unwrap_or_default();

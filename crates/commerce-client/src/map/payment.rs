@@ -24,10 +24,8 @@ pub fn payment(row: &OrderRow, both: Both, classes: &PaymentClasses) -> Result<P
 pub fn progress(row: &OrderRow, paid: &PaymentRow, both: Both) -> PaymentProgress {
     let due = both.of(row.grand_total, row.base_grand_total);
     let more = |a: Dual, b: Dual| Dual::new(a.order.max(b.order), a.base.max(b.base));
-    let taken = more(
-        both.of(row.total_paid, row.base_total_paid),
-        both.of(paid.amount_paid, paid.base_amount_paid),
-    );
+    let taken =
+        more(both.of(row.total_paid, row.base_total_paid), both.of(paid.amount_paid, paid.base_amount_paid));
     let promised = more(taken, both.of(paid.amount_authorized, paid.base_amount_authorized));
     if covers(taken, due) {
         PaymentProgress::Captured

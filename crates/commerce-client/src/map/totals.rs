@@ -32,10 +32,8 @@ pub fn delivery(row: &OrderRow, both: Both) -> Option<Charge> {
 /// What is taken off shipping, without tax: where prices include tax the discount does too, and the hidden tax gives it
 /// back.
 fn shipping_discount(row: &OrderRow, both: Both) -> Dual {
-    let hidden = both.of(
-        row.shipping_discount_tax_compensation_amount,
-        row.base_shipping_discount_tax_compensation_amnt,
-    );
+    let hidden = both
+        .of(row.shipping_discount_tax_compensation_amount, row.base_shipping_discount_tax_compensation_amnt);
     both.of(row.shipping_discount_amount, row.base_shipping_discount_amount) - hidden
 }
 
@@ -43,7 +41,11 @@ fn shipping_discount(row: &OrderRow, both: Both) -> Dual {
 pub fn fees(row: &OrderRow, both: Both) -> Vec<Charge> {
     let ext = &row.extension_attributes;
     let wrap = [
-        ("gift-wrap", both.of(ext.gw_price, ext.gw_base_price), both.of(ext.gw_tax_amount, ext.gw_base_tax_amount)),
+        (
+            "gift-wrap",
+            both.of(ext.gw_price, ext.gw_base_price),
+            both.of(ext.gw_tax_amount, ext.gw_base_tax_amount),
+        ),
         (
             "gift-wrap-items",
             both.of(ext.gw_items_price, ext.gw_items_base_price),
@@ -79,8 +81,7 @@ fn fixed_product_tax(row: &OrderRow, both: Both) -> Dual {
 pub fn totals(row: &OrderRow, both: Both, order: &Order) -> Totals {
     let all_discounts = both.of(row.discount_amount, row.base_discount_amount);
     let of_shipping = both.of(row.shipping_discount_amount, row.base_shipping_discount_amount);
-    let hidden =
-        both.of(row.discount_tax_compensation_amount, row.base_discount_tax_compensation_amount);
+    let hidden = both.of(row.discount_tax_compensation_amount, row.base_discount_tax_compensation_amount);
     let subtotal = subtotal_of_goods(row, both, order);
     let goods = subtotal + all_discounts + of_shipping + hidden;
     let shipping = order.delivery.as_ref().map_or(Dual::ZERO, |charge| charge.net);
@@ -110,8 +111,5 @@ fn subtotal_of_goods(row: &OrderRow, both: Both, order: &Order) -> Dual {
         let gap = |candidate: Decimal| candidate.saturating_sub(lines).abs();
         if gap(without) < gap(stated) { without } else { stated }
     };
-    Dual::new(
-        nearer(stated.order, weee.order, lines.order),
-        nearer(stated.base, weee.base, lines.base),
-    )
+    Dual::new(nearer(stated.order, weee.order, lines.order), nearer(stated.base, weee.base, lines.base))
 }

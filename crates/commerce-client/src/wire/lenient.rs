@@ -48,9 +48,9 @@ pub fn int<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
     let value = exact::option(deserializer)?;
     match value {
         None => Ok(None),
-        Some(number) if number.fract().is_zero() => i64::try_from(number)
-            .map(Some)
-            .map_err(|_| D::Error::custom("this whole number is out of range")),
+        Some(number) if number.fract().is_zero() => {
+            i64::try_from(number).map(Some).map_err(|_| D::Error::custom("this whole number is out of range"))
+        }
         Some(_) => Err(D::Error::custom("this is not a whole number")),
     }
 }

@@ -182,7 +182,8 @@ impl World {
             "billing_address": address, "payment": {"method": "checkmo"},
         });
         if !thin {
-            order["extension_attributes"] = json!({"shipping_assignments": [{"shipping": {"address": address}}]});
+            order["extension_attributes"] =
+                json!({"shipping_assignments": [{"shipping": {"address": address}}]});
         }
         if row.broken == Broken::Field {
             order["grand_total"] = json!("a lot");
@@ -204,8 +205,11 @@ impl World {
         };
         let mut rows: Vec<(i64, Row)> = self.orders.iter().map(|(id, row)| (*id, row.clone())).collect();
         for group in 0..10 {
-            let at = |what: &str| query.get(&format!("searchCriteria[filter_groups][{group}][filters][0][{what}]"));
-            let (Some(name), Some(value), Some(condition)) = (at("field"), at("value"), at("condition_type")) else {
+            let at = |what: &str| {
+                query.get(&format!("searchCriteria[filter_groups][{group}][filters][0][{what}]"))
+            };
+            let (Some(name), Some(value), Some(condition)) = (at("field"), at("value"), at("condition_type"))
+            else {
                 break;
             };
             rows.retain(|(id, row)| {

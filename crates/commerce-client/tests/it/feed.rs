@@ -162,7 +162,10 @@ async fn a_query_by_store_and_window_is_exact() {
         shop.world().insert();
         shop.world().now += 100;
     }
-    let window = Window::new(Timestamp::from_secs(start + 500), Timestamp::from_micros((start + 1_500) * 1_000_000 + 1));
+    let window = Window::new(
+        Timestamp::from_secs(start + 500),
+        Timestamp::from_micros((start + 1_500) * 1_000_000 + 1),
+    );
     let mut query = OrderQuery::new().placed_in(window);
     query.stores = vec!["second".to_owned()];
     let client = shop.client(3);
