@@ -65,7 +65,8 @@ impl Dispatcher {
             }
             pin_mut!(pause);
             if let Either::Left((Some(done), _)) = select(working.next(), pause).await {
-                self.finish(done).await?;
+                let all = with_all_ready(done, &mut working);
+                self.finish(all).await?;
             }
         }
     }
@@ -76,7 +77,10 @@ impl Dispatcher {
         loop {
             self.start(&mut working).await?;
             match working.next().await {
-                Some(done) => self.finish(done).await?,
+                Some(done) => {
+                    let all = with_all_ready(done, &mut working);
+                    self.finish(all).await?;
+                }
                 None => return Ok(()),
             }
         }
@@ -129,23 +133,26 @@ impl Dispatcher {
         Done { turns, answers }
     }
 
-    async fn finish(&self, done: Done) -> Result<()> {
-        let Done { turns, answers } = done;
+    /// Stores what came of batches, in one transaction.
+    async fn finish(&self, all: Vec<Done>) -> Result<()> {
         let now = self.env.clock.now();
         let system = self.flow.target().system;
-        let missed = answers.iter().find(|answer| answer.unreachable).map(|answer| text_of(&answer.report));
-        let change = match missed {
-            Some(why) => self.gates.missed(&system, &why, now),
-            None => self.gates.reached(&system),
-        };
-        self.tell_change(&change, now);
         let mut tally = Tally::default();
-        let mut resolutions = Vec::with_capacity(turns.len());
-        for (turn, answer) in turns.iter().zip(answers) {
-            tally.count(turn, &answer);
-            let Answer { report, rounding, .. } = answer;
-            let about = turn.entry.desired.digest;
-            resolutions.push(Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding });
+        let mut resolutions = Vec::with_capacity(all.iter().map(|done| done.turns.len()).sum());
+        for Done { turns, answers } in all {
+            let missed =
+                answers.iter().find(|answer| answer.unreachable).map(|answer| text_of(&answer.report));
+            let change = match missed {
+                Some(why) => self.gates.missed(&system, &why, now),
+                None => self.gates.reached(&system),
+            };
+            self.tell_change(&change, now);
+            for (turn, answer) in turns.iter().zip(answers) {
+                tally.count(turn, &answer);
+                let Answer { report, rounding, .. } = answer;
+                let about = turn.entry.desired.digest;
+                resolutions.push(Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding });
+            }
         }
         for signal in self.env.ledger.resolve(&self.flow.name, resolutions, now).await? {
             match signal {
@@ -173,6 +180,15 @@ impl Dispatcher {
             Change::Up(since) => self.narrate.tell(now, &Note::Up { system, since: *since }),
         }
     }
+}
+
+/// A batch that is done, and all others that are done by now: one transaction holds them all.
+fn with_all_ready(first: Done, working: &mut FuturesUnordered<BoxFuture<'_, Done>>) -> Vec<Done> {
+    let mut all = vec![first];
+    while let Some(Some(done)) = working.next().now_or_never() {
+        all.push(done);
+    }
+    all
 }
 
 /// Turns of one kind of action, as many as the sink takes at once; looks and polls go one by one.

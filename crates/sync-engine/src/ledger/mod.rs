@@ -3,6 +3,7 @@
 //! [`Ledger`] is the seam between the engine and where its rows live. Each method is one transaction; what the decision
 //! core says is stored before anybody acts on it.
 
+mod codec;
 mod report;
 mod rows;
 mod schema;

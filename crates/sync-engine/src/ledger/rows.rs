@@ -21,6 +21,9 @@ pub(super) const COLUMNS: &str = "id, flow, key, label, ordering, state, wake_at
      version, read_started, admission, alive, after_key, sent, last_send, proven, receipt, handle, cause, tries, \
      lost_leases, panics, released, units, money, currency, first_seen, wanted_since, rounding";
 
+/// How many they are.
+pub(super) const COLUMN_COUNT: usize = 32;
+
 /// Quantities and money are kept in millionths, so that SQLite can add them exactly.
 const SCALE: u32 = 6;
 

@@ -1,6 +1,7 @@
 //! What the ledger does in one transaction, on an open connection.
 
-use super::rows::{COLUMNS, from_micro, insert, json, read, to_micro, update};
+use super::codec::Codec;
+use super::rows::{COLUMN_COUNT, COLUMNS, from_micro, insert, json, read, to_micro, update};
 use super::schema::broken;
 use super::{
     Effect, EntryView, FeedState, FlowSetup, Mark, ObserveCount, Order, Report, Reserved, Resolution,
@@ -26,11 +27,25 @@ const WAKE_BATCH: usize = 500;
 pub(super) struct Store {
     pub(super) db: Connection,
     policies: BTreeMap<String, Policy>,
+    codec: Codec,
+}
+
+/// What is due: time must pass for the one kind, the other is ready to be taken.
+#[derive(Default)]
+struct Due {
+    woken: Vec<i64>,
+    ready: Vec<Ready>,
+}
+
+struct Ready {
+    id: i64,
+    entry: Entry,
+    payload: Vec<u8>,
 }
 
 impl Store {
     pub(super) fn new(db: Connection) -> Self {
-        Self { db, policies: BTreeMap::new() }
+        Self { db, policies: BTreeMap::new(), codec: Codec::default() }
     }
 
     pub(super) fn policy(&mut self, flow: &str) -> Result<Policy> {
@@ -241,10 +256,10 @@ impl Store {
             };
             let predecessor = self.predecessor(&entry)?;
             let step = step::begin(entry, Surroundings { policy, now, predecessor });
-            let id = insert(&self.db, &step.entry, &pack(&payload))?;
+            let id = insert(&self.db, &step.entry, &self.codec.pack(&payload))?;
             self.tell(id, now, step.story.as_deref())?;
             self.keep_raw(id, now, raw.as_deref())?;
-            self.reserve(id, flow, &reserves, &step.entry, now)?;
+            self.reserve(id, flow, &reserves, &step.entry, true, now)?;
             if step.entry.state.is_at_rest() {
                 self.wake_followers(&step.entry, now)?;
             }
@@ -273,21 +288,20 @@ impl Store {
             self.keep_raw(id, now, raw.as_deref())?;
             count.changed += 1;
         }
-        self.reserve(id, flow, &reserves, &step.entry, now)
+        self.reserve(id, flow, &reserves, &step.entry, false, now)
     }
 
     fn replace_payload(&self, id: i64, payload: &[u8]) -> Result<()> {
         self.db
             .prepare_cached("UPDATE entries SET payload = ?2 WHERE id = ?1 AND payload <> ?2")
-            .and_then(|mut set| set.execute(params![id, pack(payload)]))
+            .and_then(|mut set| set.execute(params![id, self.codec.pack(payload)]))
             .map_err(broken)?;
         Ok(())
     }
 
     fn keep_raw(&self, id: i64, now: Timestamp, raw: Option<&[u8]>) -> Result<()> {
         let Some(raw) = raw else { return Ok(()) };
-        let packed =
-            zstd::bulk::compress(raw, 1).map_err(|e| Error::unexpected("compression").with_source(e))?;
+        let packed = self.codec.compress(raw).map_err(|e| Error::unexpected("compression").with_source(e))?;
         self.db
             .prepare_cached("INSERT INTO evidence VALUES (?1, ?2, ?3)")
             .and_then(|mut add| add.execute(params![id, now.as_micros(), packed]))
@@ -301,16 +315,13 @@ impl Store {
         flow: &str,
         reserves: &[super::Reserve],
         entry: &Entry,
+        is_new: bool,
         now: Timestamp,
     ) -> Result<()> {
         let counted = entry.receipt.as_ref().map(|_| now.as_micros());
         for one in reserves {
             let (open, shipped) = (to_micro(one.open), to_micro(one.shipped));
-            let before: Option<i64> = self
-                .db
-                .prepare_cached("SELECT shipped FROM reserves WHERE entry = ?1 AND sku = ?2")
-                .and_then(|mut get| get.query_row(params![id, one.sku], |row| row.get(0)).optional())
-                .map_err(broken)?;
+            let before = if is_new { None } else { self.shipped_of(id, &one.sku)? };
             self.db
                 .prepare_cached(
                     "INSERT INTO reserves (entry, sku, flow, open, shipped, counted_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
@@ -328,6 +339,13 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn shipped_of(&self, id: i64, sku: &str) -> Result<Option<i64>> {
+        self.db
+            .prepare_cached("SELECT shipped FROM reserves WHERE entry = ?1 AND sku = ?2")
+            .and_then(|mut get| get.query_row(params![id, sku], |row| row.get(0)).optional())
+            .map_err(broken)
     }
 
     pub(super) fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
@@ -374,41 +392,64 @@ impl Store {
     fn take_due(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
         let policy = self.policy(flow)?;
         let limit = if self.is_paused(flow)? { 0 } else { limit };
-        let due = self.due(flow, now, limit.saturating_add(WAKE_BATCH))?;
-        let closed = self
-            .meta("nothing_before")?
-            .and_then(|text| text.parse().ok())
-            .is_some_and(|until| Timestamp::from_micros(until) > now);
         let mut lanes = BTreeSet::new();
         let mut turns = Vec::new();
-        for (id, entry) in due {
-            let overdue = entry.deadline.is_some_and(|deadline| deadline <= now);
-            if entry.lease.is_some() || overdue || entry.state == State::Deferred {
-                self.advance(id, Event::Woken, &policy, now)?;
-                continue;
+        // What time alone has made due in the first round is taken in the second.
+        for _ in 0..2 {
+            let Due { woken, ready } = self.due(flow, &policy, limit - turns.len(), &mut lanes, now)?;
+            for id in &woken {
+                self.advance(*id, Event::Woken, &policy, now)?;
             }
-            let writes = matches!(entry.state, State::Pending | State::Waiting) || !policy.look_up;
-            if turns.len() >= limit || (writes && closed) || self.lane_is_blocked(id, &entry, &mut lanes)? {
-                continue;
+            for Ready { id, entry, payload } in ready {
+                if let Some(turn) = self.take_one(id, entry, &payload, &policy, now)? {
+                    turns.push(turn);
+                }
             }
-            let Some(turn) = self.take_one(id, entry, &policy, now)? else { continue };
-            turns.push(turn);
+            if woken.is_empty() || turns.len() >= limit {
+                break;
+            }
         }
         Ok(turns)
     }
 
-    fn due(&self, flow: &str, now: Timestamp, limit: usize) -> Result<Vec<(i64, Entry)>> {
+    /// What is due, oldest first: entries for which time must pass first, and up to `limit` to be taken. Reads no further
+    /// than it must.
+    fn due(
+        &self,
+        flow: &str,
+        policy: &Policy,
+        limit: usize,
+        lanes: &mut BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<Due> {
+        let closed = self
+            .meta("nothing_before")?
+            .and_then(|text| text.parse().ok())
+            .is_some_and(|until| Timestamp::from_micros(until) > now);
         let sql = format!(
-            "SELECT {COLUMNS} FROM entries WHERE flow = ?1 AND wake_at <= ?2 ORDER BY wake_at, id LIMIT ?3"
+            "SELECT {COLUMNS}, payload FROM entries WHERE flow = ?1 AND wake_at <= ?2 ORDER BY wake_at, id LIMIT ?3"
         );
         let mut select = self.db.prepare_cached(&sql).map_err(broken)?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = select
-            .query_map(params![flow, now.as_micros(), limit], |row| {
-                read(row).map(|(id, entry, _)| (id, entry))
-            })
-            .map_err(broken)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(broken)
+        let most = i64::try_from(limit.saturating_add(WAKE_BATCH)).unwrap_or(i64::MAX);
+        let mut rows = select.query(params![flow, now.as_micros(), most]).map_err(broken)?;
+        let mut due = Due::default();
+        while let Some(row) = rows.next().map_err(broken)? {
+            let (id, entry, _) = read(row).map_err(broken)?;
+            let overdue = entry.deadline.is_some_and(|deadline| deadline <= now);
+            if entry.lease.is_some() || overdue || entry.state == State::Deferred {
+                due.woken.push(id);
+                continue;
+            }
+            let writes = matches!(entry.state, State::Pending | State::Waiting) || !policy.look_up;
+            if due.ready.len() >= limit || (writes && closed) || self.lane_is_blocked(id, &entry, lanes)? {
+                continue;
+            }
+            due.ready.push(Ready { id, entry, payload: row.get(COLUMN_COUNT).map_err(broken)? });
+            if due.ready.len() >= limit {
+                break;
+            }
+        }
+        Ok(due)
     }
 
     /// Whether another entry of the same ordering key is being worked on, or was taken a moment ago.
@@ -428,13 +469,20 @@ impl Store {
             .map_err(broken)
     }
 
-    fn take_one(&mut self, id: i64, entry: Entry, policy: &Policy, now: Timestamp) -> Result<Option<Turn>> {
+    fn take_one(
+        &mut self,
+        id: i64,
+        entry: Entry,
+        packed: &[u8],
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Turn>> {
         let predecessor_id = self.predecessor_native(&entry)?;
         let predecessor = self.predecessor(&entry)?;
         let step = step::step(entry, Event::Taken, Surroundings { policy, now, predecessor });
         let Some(action) = step.action else { return Ok(None) };
         self.store(id, &step, now)?;
-        let payload = self.payload(id)?.unwrap_or_default();
+        let payload = self.codec.unpack(packed)?;
         Ok(Some(Turn { id, entry: step.entry, action, payload, predecessor: predecessor_id }))
     }
 
@@ -496,7 +544,8 @@ impl Store {
         let text = rounding.filter(|(_, gap)| !gap.is_zero()).map(|(_, gap)| json(&gap)).transpose()?;
         self.db
             .prepare_cached(
-                "UPDATE entries SET rounding = ?3 WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL",
+                "UPDATE entries SET rounding = ?3 WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL \
+                 AND rounding IS NOT ?3",
             )
             .and_then(|mut set| set.execute(params![id, fence, text]))
             .map_err(broken)?;
@@ -524,6 +573,17 @@ impl Store {
 
     fn wake_followers(&self, entry: &Entry, now: Timestamp) -> Result<()> {
         if entry.state == State::Held {
+            return Ok(());
+        }
+        // Asking first is much cheaper than an update of nothing, which builds a table for what it would change.
+        let followed: bool = self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM entries WHERE state = 'deferred' AND after_key = ?2 AND flow = ?1)",
+            )
+            .and_then(|mut ask| ask.query_row([entry.flow.as_str(), entry.key.as_str()], |row| row.get(0)))
+            .map_err(broken)?;
+        if !followed {
             return Ok(());
         }
         self.db
@@ -597,7 +657,7 @@ impl Store {
             .prepare_cached("SELECT payload FROM entries WHERE id = ?1")
             .and_then(|mut get| get.query_row([id], |row| row.get(0)).optional())
             .map_err(broken)?;
-        packed.map(|packed| unpack(&packed)).transpose()
+        packed.map(|packed| self.codec.unpack(&packed)).transpose()
     }
 
     pub(super) fn mark(&self, flow: &str) -> Result<Mark> {
@@ -718,32 +778,4 @@ pub(super) fn filter(select: &Select) -> (String, Vec<String>) {
         clauses.push(format!("cause_group = ?{}", values.len()));
     }
     (clauses.join(" AND "), values)
-}
-
-/// The codec header of stored payloads: what follows is JSON as it is, or compressed. Encryption will be a third.
-const PLAIN: u8 = 0;
-const ZSTD: u8 = 1;
-/// Smaller payloads are not worth compressing.
-const COMPRESS_FROM: usize = 1024;
-/// The largest payload that is unpacked.
-const PAYLOAD_MAX: usize = 64 << 20;
-
-fn pack(payload: &[u8]) -> Vec<u8> {
-    if payload.len() >= COMPRESS_FROM
-        && let Ok(packed) = zstd::bulk::compress(payload, 1)
-    {
-        return [&[ZSTD], packed.as_slice()].concat();
-    }
-    [&[PLAIN], payload].concat()
-}
-
-fn unpack(packed: &[u8]) -> Result<Bytes> {
-    match packed.split_first() {
-        None => Ok(Bytes::new()),
-        Some((&PLAIN, payload)) => Ok(Bytes::copy_from_slice(payload)),
-        Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, PAYLOAD_MAX)
-            .map(Bytes::from)
-            .map_err(|e| Error::unexpected("a stored record cannot be unpacked").with_source(e)),
-        Some((codec, _)) => Err(Error::config(format!("a stored record has the unknown codec {codec}"))),
-    }
 }
