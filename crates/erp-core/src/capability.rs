@@ -118,6 +118,8 @@ pub struct Capabilities {
     pub customer_store: Option<SinkCapability>,
     /// Prices come from here.
     pub price_source: Option<SourceCapability>,
+    /// Prices go here.
+    pub price_sink: Option<SinkCapability>,
     /// Fulfilments come from here.
     pub fulfillment_source: Option<SourceCapability>,
     /// Fulfilments go here.

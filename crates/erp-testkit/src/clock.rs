@@ -159,6 +159,36 @@ impl fmt::Debug for VirtualClock {
     }
 }
 
+/// A clock that goes wrong by a fixed span: a system whose time is not ours.
+#[derive(Debug, Clone)]
+pub struct SkewedClock {
+    inner: Arc<dyn Clock>,
+    ahead: Duration,
+    behind: Duration,
+}
+
+impl SkewedClock {
+    /// `inner`, shown this much ahead.
+    pub fn ahead(inner: Arc<dyn Clock>, span: Duration) -> Self {
+        Self { inner, ahead: span, behind: Duration::ZERO }
+    }
+
+    /// `inner`, shown this much behind.
+    pub fn behind(inner: Arc<dyn Clock>, span: Duration) -> Self {
+        Self { inner, ahead: Duration::ZERO, behind: span }
+    }
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        self.inner.now().plus(self.ahead).minus(self.behind)
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(span)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,250 @@
+use super::faults::{CallFault, ScriptedFaults};
+use super::{CallFaults, ReferenceErp, ReferenceShop, ReferenceWorld};
+use crate::clock::VirtualClock;
+use crate::conformance::{Failure, Harness, Spot, Verdict};
+use crate::fault::Fault;
+use crate::model::{LOCATION, SKUS, Sample};
+use async_trait::async_trait;
+use erp_core::Decimal;
+use erp_core::connector::Connector;
+use erp_core::id::{Key, LocationId, NativeId, Sku};
+use erp_core::model::{
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
+    OrderSubmission, Price,
+};
+use erp_core::money::Quantity;
+use erp_core::outcome::LineLink;
+use erp_core::time::{Clock as _, Timestamp};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+/// The harness of the reference connectors, and the example for all others.
+#[derive(Debug)]
+pub struct ReferenceHarness {
+    /// The world behind.
+    pub world: ReferenceWorld,
+    clock: VirtualClock,
+    faults: ScriptedFaults,
+    is_shop: bool,
+    made: AtomicU64,
+}
+
+impl ReferenceHarness {
+    fn new(is_shop: bool) -> Self {
+        let clock = VirtualClock::new(Timestamp::from_secs(1_780_000_000));
+        let world = ReferenceWorld::stocked(clock.shared());
+        world.shop.set_page(2);
+        world.erp.set_page(2);
+        let faults = ScriptedFaults::new();
+        let shared: Arc<dyn CallFaults> = Arc::new(faults.clone());
+        world.set_faults(&shared);
+        Self { world, clock, faults, is_shop, made: AtomicU64::new(0) }
+    }
+
+    /// The shop under test.
+    #[must_use]
+    pub fn shop() -> Self {
+        Self::new(true)
+    }
+
+    /// The ERP under test.
+    #[must_use]
+    pub fn erp() -> Self {
+        Self::new(false)
+    }
+
+    fn next(&self) -> u64 {
+        self.made.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn shop_of(&self) -> &ReferenceShop {
+        &self.world.shop
+    }
+
+    fn erp_of(&self) -> &ReferenceErp {
+        &self.world.erp
+    }
+}
+
+fn did(done: bool) -> Verdict {
+    if done { Ok(()) } else { Err(Failure("the world refused what the trial prepared".to_owned())) }
+}
+
+/// What the kit's faults of the wire mean to a connector without one.
+fn translate(fault: &Fault) -> CallFault {
+    match *fault {
+        Fault::DropBeforeSend => CallFault::NeverSent,
+        Fault::DropAfterCommit => CallFault::AnswerLost,
+        Fault::LateOriginal(span) => CallFault::LateOriginal(span),
+        Fault::Throttle(secs) => CallFault::Throttled(secs.map(Duration::from_secs)),
+        Fault::Unauthorized => CallFault::Unauthorized,
+        Fault::Slow(after) => CallFault::Slow { before: Duration::ZERO, after, detached: false },
+        Fault::Answer(..) | Fault::Truncate | Fault::EmptyBody | Fault::Huge(_) => CallFault::Garbled,
+    }
+}
+
+const fn ops(spot: Spot) -> &'static [&'static str] {
+    match spot {
+        Spot::ReadOrders => &["orders.page", "orders.list", "orders.get"],
+        Spot::FindOrder => &["orders.find"],
+        Spot::CreateOrder => &["orders.create", "orders.enqueue"],
+        Spot::OrderStatement => &["orders.statement"],
+        Spot::ReadInventory => &["inventory.list", "inventory.get"],
+        Spot::PutInventory => &["inventory.put"],
+        Spot::ReadPrices => &["prices.list", "prices.statement"],
+        Spot::PutPrice => &["prices.put"],
+        Spot::ReadCustomers => &["customers.page", "customers.match", "customers.get"],
+        Spot::ReadFulfillments => &["fulfillments.page"],
+        Spot::CreateFulfillment => &["fulfillments.create"],
+    }
+}
+
+#[async_trait]
+impl Harness for ReferenceHarness {
+    fn connector(&self) -> Arc<dyn Connector> {
+        if self.is_shop { Arc::new(self.world.shop.clone()) } else { Arc::new(self.world.erp.clone()) }
+    }
+
+    fn requests(&self) -> usize {
+        let calls = self.world.shop.calls("") + self.world.erp.calls("");
+        usize::try_from(calls).unwrap_or(usize::MAX)
+    }
+
+    fn inject(&self, spot: Spot, after: usize, times: usize, fault: Fault) -> bool {
+        for op in ops(spot) {
+            self.faults.times(*op, after, times, translate(&fault));
+        }
+        true
+    }
+
+    fn clear_faults(&self) {
+        self.faults.clear();
+    }
+
+    fn set_down(&self, down: bool) {
+        self.faults.set_down(down);
+    }
+
+    async fn pass(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    async fn drive(&self) {
+        poll_fn::<(), _>(|cx| {
+            if self.clock.advance_to_next() {
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn submission(&self, order: Order) -> OrderSubmission {
+        OrderSubmission::new(order, self.route())
+    }
+
+    async fn place_order(&self, order: Order) -> Verdict<Key> {
+        Ok(self.shop_of().place(order))
+    }
+
+    async fn place_order_late(&self, order: Order, lag: Duration) -> Verdict<Key> {
+        Ok(self.shop_of().place_late(order, lag))
+    }
+
+    fn commit_lag(&self) -> Duration {
+        super::COMMIT_LAG_MAX
+    }
+
+    async fn cancel_order(&self, key: &Key) -> Verdict {
+        did(self.shop_of().cancel(key))
+    }
+
+    async fn edit_order(&self, key: &Key) -> Verdict<Key> {
+        let successor = self.shop_of().edit(key, |order| order.coupons.push("SORRY".to_owned()));
+        successor.ok_or_else(|| Failure("the shop edits no such order".to_owned()))
+    }
+
+    async fn poison_order(&self, key: &Key) -> Verdict {
+        did(self.shop_of().poison(key, true))
+    }
+
+    async fn documents(&self, key: &Key) -> Verdict<usize> {
+        Ok(self.erp_of().documents_of(key).len())
+    }
+
+    async fn duplicate_document(&self, key: &Key) -> Verdict {
+        did(self.erp_of().duplicate(key))
+    }
+
+    fn stocked(&self) -> Vec<(Sku, LocationId)> {
+        SKUS.iter().map(|sku| (Sku::from(*sku), LocationId::from(LOCATION))).collect()
+    }
+
+    async fn set_stock(&self, sku: &Sku, location: &LocationId, quantity: Decimal) -> Verdict {
+        self.erp_of().stock(sku.clone(), location.clone(), quantity);
+        Ok(())
+    }
+
+    async fn stock(&self) -> Verdict<Vec<InventoryLevel>> {
+        let level = |(sku, at): (Sku, LocationId)| {
+            let quantity = Quantity::new(self.shop_of().stock_now(&sku, &at)?);
+            Some(InventoryLevel::new(sku, at, quantity, Basis::OnHand, self.clock.now()))
+        };
+        Ok(self.stocked().into_iter().filter_map(level).collect())
+    }
+
+    async fn set_price(&self, price: Price) -> Verdict {
+        self.erp_of().set_price(price);
+        Ok(())
+    }
+
+    async fn register(&self, customer: Customer) -> Verdict<Key> {
+        let key = customer.key.clone();
+        if self.is_shop {
+            self.shop_of().register(customer);
+        } else {
+            self.erp_of().register(customer);
+        }
+        Ok(key)
+    }
+
+    async fn post_delivery(&self) -> Verdict<Key> {
+        let erp = self.erp_of();
+        let key = erp.take_behind(Sample::new(self.next()).order_of(1), self.next());
+        let document = erp.documents_of(&key).pop();
+        let delivery = document.and_then(|document| erp.ship(&document.native_id));
+        delivery.ok_or_else(|| Failure("nothing could be shipped".to_owned()))
+    }
+
+    async fn shippable(&self) -> Verdict<FulfillmentSubmission> {
+        let key = self.shop_of().place(Sample::new(self.next()).order_of(2));
+        let missing = || Failure("the order is gone".to_owned());
+        let order = self.shop_of().order_now(&key).ok_or_else(missing)?;
+        let (mut lines, mut links) = (Vec::new(), Vec::new());
+        for (index, line) in order.lines.iter().enumerate() {
+            let native_line = format!("{:06}", (index + 1) * 10);
+            links.push(LineLink { line: line.id.clone(), native_line: native_line.clone() });
+            let (sku, quantity) = (line.sku.clone(), line.open());
+            lines.push(FulfillmentLine { native_line, line: None, sku, quantity });
+        }
+        let number = format!("8{:09}", self.next());
+        let delivery = Fulfillment::new(
+            Key::from(format!("elsewhere:{number}")),
+            number,
+            NativeId::from("0000000001"),
+            self.clock.now(),
+        )
+        .with_lines(lines);
+        let native = key.as_str().rsplit(':').next().unwrap_or_default();
+        Ok(FulfillmentSubmission::new(delivery, NativeId::from(native), links))
+    }
+
+    async fn shipments(&self, key: &Key) -> Verdict<usize> {
+        let orders = self.shop_of().orders_now();
+        let all = orders.iter().flat_map(|order| self.shop_of().shipments(&order.key));
+        Ok(all.filter(|shipment| shipment.fulfillment.key == *key).count())
+    }
+}
