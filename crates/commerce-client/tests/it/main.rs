@@ -4,3 +4,4 @@
 mod emulator;
 mod fake;
 mod feed;
+mod wire;
