@@ -61,7 +61,8 @@ pub struct SinkCapability {
     pub bulk_limit: usize,
     /// How many calls may run at the same time.
     pub concurrency: usize,
-    /// The longest a request may live after its answer was lost. An "absent" before it has passed is no proof.
+    /// The longest a request may live after its answer was lost, the vendor's own queues included. An "absent" before it has
+    /// passed is no proof.
     pub write_horizon: Duration,
     /// Whether a record can be changed after it was written.
     pub revise: bool,

@@ -7,7 +7,7 @@
 //!                   └───────────── refreshed, or waited ───────────────────────┘
 //! ```
 //!
-//! 1. **limits**: the [breaker](breaker), a turn on the system's [quota] by priority, the call's deadline;
+//! 1. **limits**: the [`breaker`], a turn on the system's [`quota`] by priority, the call's deadline;
 //! 2. **span**: operation and target, never the query string (see [`trace`] and [`redact`]);
 //! 3. **authorise**: cached, single-flight, to the client's own origin only, over https unless it is loopback ([`auth`]);
 //! 4. **send** through the [`Transport`]; the answer is bounded, after decompression;

@@ -31,6 +31,9 @@ impl Network {
         if let Some(source) = &options.authorities {
             authorities = ::reqwest::Certificate::from_pem_bundle(source.read()?.expose().as_bytes())
                 .map_err(|e| bad_pem("certificate authorities", source, e))?;
+            if authorities.is_empty() {
+                return Err(Error::config(format!("{source} holds no certificate in PEM")));
+            }
         }
         builder = if options.loopback {
             builder.tls_certs_only(authorities).no_proxy()

@@ -260,17 +260,20 @@ impl Authorize for OAuth1 {
             return false;
         }
         let problem = Problem::of(response);
-        if problem == Problem::Timestamp {
-            return self.follow_clock_of(response);
+        let safe = request.method == Method::GET;
+        match problem {
+            Problem::Timestamp => return self.follow_clock_of(response),
+            // Commerce's nonce table deadlocks under load (magento2 #10346), and another nonce cures it. A write is not
+            // sent again: a nonce that was seen before may mean that something in between delivered the request twice.
+            Problem::Nonce => return safe && response.status == StatusCode::UNAUTHORIZED,
+            Problem::Signature | Problem::Other => {}
         }
         let Ok(keys) = self.read_keys() else { return false };
         if response.status != StatusCode::UNAUTHORIZED {
             return false;
         }
         self.renew_keys(&keys)
-            || (problem == Problem::Signature
-                && request.method == Method::GET
-                && self.turn_to_next_profile(&keys, request))
+            || (problem == Problem::Signature && safe && self.turn_to_next_profile(&keys, request))
     }
 }
 
@@ -278,6 +281,7 @@ impl Authorize for OAuth1 {
 enum Problem {
     Signature,
     Timestamp,
+    Nonce,
     Other,
 }
 
@@ -291,6 +295,8 @@ impl Problem {
             Self::Signature
         } else if has(&["timestamp_refused", "invalidtimestamp", "timestamp value"]) {
             Self::Timestamp
+        } else if has(&["nonce_used", "nonceused", "nonce is already being used"]) {
+            Self::Nonce
         } else {
             Self::Other
         }

@@ -371,4 +371,14 @@ fn a_base_url_is_checked_before_anything_is_sent() {
     }
 }
 
+#[test]
+fn answers_that_say_the_system_is_sick_open_the_breaker() {
+    let world = world_with(|builder| builder.retry(RetryPolicy::none()));
+    world.expect((0..5).map(|_| x().with_answer(503, "")));
+    for _ in 0..5 {
+        world.call(Call::read("t.read")).unwrap_err();
+    }
+    assert!(matches!(world.client.breaker_state(), BreakerState::Open { .. }));
+}
+
 mod metrics_and_spans;

@@ -2,6 +2,7 @@ use erp_core::context::Context;
 use erp_core::error::{Effect, Error, ErrorKind, Result};
 use erp_core::id::SystemId;
 use erp_core::time::SystemClock;
+use erp_http::auth::secret::SecretSource;
 use erp_http::retry::RetryPolicy;
 use erp_http::transport::NetworkOptions;
 use erp_http::{
@@ -240,5 +241,19 @@ async fn a_small_file_that_grows_to_fifty_megabytes_is_cut_at_one() {
     assert_eq!(send(&server.uri(), LONG, 1 << 20).await.unwrap_err().kind, SendFailureKind::TooLarge);
     if let (Some(before), Some(after)) = (before, peak_memory()) {
         assert!(after - before < 20 << 10, "memory grew by {} KiB", after - before);
+    }
+}
+
+#[test]
+fn certificates_that_cannot_be_read_are_named() {
+    let plain = || NetworkOptions::default();
+    for options in [
+        plain().with_client_certificate(SecretSource::text("hunter2")),
+        plain().with_client_certificate(SecretSource::file("/no/such/file.pem")),
+        plain().with_authorities(SecretSource::text("hunter2")),
+    ] {
+        let error = options.connect(SystemClock::shared()).unwrap_err();
+        assert_eq!(error.code(), "erp.config");
+        assert!(!format!("{error:?} {options:?}").contains("hunter2"));
     }
 }

@@ -265,6 +265,8 @@ impl<S: World> System<S> {
             return Err(timed_out());
         }
         match act {
+            // The caller stood still (a paused machine) and comes back when the server has long given up on its request.
+            Some(_) if self.now() > happens.plus(Duration::from_secs(1)) => return Err(timed_out()),
             Some(act) => self.look(act),
             None => self.look(|_, _| ()),
         }

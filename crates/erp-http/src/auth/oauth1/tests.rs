@@ -238,3 +238,21 @@ fn nonces_differ_and_nothing_is_signed_in_the_open() {
     assert!(open.headers.is_empty());
     assert!(!format!("{signer:?}").contains("secret-0001"));
 }
+
+#[test]
+fn a_used_nonce_is_replaced_for_reads_only() {
+    let signer = signer(COMMERCE);
+    let used = answer(401, "oauth_problem=nonce_used");
+    assert!(refused(&signer, &Method::GET, TELLING, &used));
+    assert!(!refused(&signer, &Method::POST, TELLING, &used));
+    assert_eq!(signer.profile(), SignatureProfile::Rfc5849);
+}
+
+#[test]
+fn after_a_success_a_server_that_was_upgraded_is_learnt_anew() {
+    let signer = signer(COMMERCE);
+    assert!(refused(&signer, &Method::GET, TELLING, &answer(401, INVALID)));
+    assert!(!refused(&signer, &Method::GET, TELLING, &answer(200, "{}")));
+    assert!(refused(&signer, &Method::GET, TELLING, &answer(401, INVALID)));
+    assert_eq!(signer.profile(), SignatureProfile::Rfc5849);
+}

@@ -1,0 +1,10 @@
+//! One integration binary: exact wire shapes, and whole journeys against the emulator.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+
+mod conformance;
+mod emulated;
+mod support;
+mod wire_orders;
+mod wire_sources;
+mod world;

@@ -1,0 +1,237 @@
+//! Takes due entries, acts on them, and stores what came of it.
+
+use crate::engine::Stop;
+use crate::flow::{Answer, Env, Flow};
+use crate::gate::{Change, Gates, Pass};
+use crate::ledger::{Report, Resolution, Taken, Turn};
+use crate::narrate::{Narrate, Note};
+use crate::step::{Action, LookResult, Signal, WriteResult};
+use erp_core::context::Context;
+use erp_core::error::{Effect, Error, Result};
+use erp_core::time::Timestamp;
+use futures_util::future::{BoxFuture, Either, select};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How soon it is looked again after nothing could be taken.
+const BREATH: Duration = Duration::from_secs(1);
+/// The longest that an idle dispatcher sleeps: operators' verbs from other processes are noticed by then.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// The working half of a flow.
+pub(crate) struct Dispatcher {
+    pub(crate) flow: Flow,
+    pub(crate) env: Env,
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) narrate: Arc<dyn Narrate>,
+    pub(crate) news: Arc<Notify>,
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dispatcher({:?})", self.flow)
+    }
+}
+
+/// A batch that was acted on.
+struct Done {
+    turns: Vec<Turn>,
+    answers: Vec<Answer>,
+}
+
+impl Dispatcher {
+    /// Works until it is told to stop; then finishes what is under way.
+    pub(crate) async fn run(&self, stop: &Stop) -> Result<()> {
+        let mut working: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
+        loop {
+            let wake = if stop.is_said() { Timestamp::MAX } else { self.start(&mut working).await? };
+            if stop.is_said() && working.is_empty() {
+                return Ok(());
+            }
+            let wait = wake.since(self.env.clock.now()).min(IDLE_MAX);
+            let pause = async {
+                let news = self.news.notified();
+                let sleep = self.env.clock.sleep(wait);
+                pin_mut!(news, sleep);
+                select(news, sleep).await;
+            };
+            if working.is_empty() {
+                stop.wait_or(pause).await;
+                continue;
+            }
+            pin_mut!(pause);
+            if let Either::Left((Some(done), _)) = select(working.next(), pause).await {
+                self.finish(done).await?;
+            }
+        }
+    }
+
+    /// Works until nothing is due.
+    pub(crate) async fn drain(&self) -> Result<()> {
+        let mut working: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
+        loop {
+            self.start(&mut working).await?;
+            match working.next().await {
+                Some(done) => self.finish(done).await?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes what is due as far as there are free hands. Tells when to look again.
+    async fn start<'a>(&'a self, working: &mut FuturesUnordered<BoxFuture<'a, Done>>) -> Result<Timestamp> {
+        let now = self.env.clock.now();
+        let free = self.flow.workers.saturating_sub(working.len());
+        let system = self.flow.target().system;
+        let (limit, not_before) = match self.gates.ask(&system, now) {
+            Pass::Open => (free * self.flow.batch, now),
+            Pass::Probe if free > 0 => (1, now),
+            Pass::Probe => (0, now),
+            Pass::Closed(until) => (0, until),
+        };
+        let Taken { turns, next_wake } = self.env.ledger.take(&self.flow.name, limit, now).await?;
+        if !turns.is_empty() && matches!(self.gates.ask(&system, now), Pass::Probe) {
+            self.gates.probe_sent(&system);
+        }
+        let started = !turns.is_empty();
+        for batch in batches(turns, self.flow.batch) {
+            working.push(self.act(batch).boxed());
+        }
+        if started || free == 0 {
+            // Something will finish, and then it is looked again.
+            return Ok(now.plus(IDLE_MAX));
+        }
+        // What is due and was not taken waits for an opening: a gate, a pause, the first moments of a new ledger.
+        let soonest = now.plus(BREATH);
+        Ok(next_wake.unwrap_or(Timestamp::MAX).max(not_before).max(soonest))
+    }
+
+    /// Acts on a batch. Nothing starts in the lease's second half, and nothing is waited for beyond the lease.
+    async fn act(&self, turns: Vec<Turn>) -> Done {
+        let now = self.env.clock.now();
+        let lease = self.flow.policy.lease;
+        let cx = Context::new()
+            .with_priority(self.flow.priority)
+            .with_deadline(now.plus(crate::flow::half(lease)));
+        let answers = {
+            let work = self.flow.pipe.act(&cx, &turns, &self.env);
+            let end = self.env.clock.sleep(lease);
+            pin_mut!(work, end);
+            match select(work, end).await {
+                Either::Left((answers, _)) => answers,
+                Either::Right(_) => turns.iter().map(|turn| overslept(turn, now)).collect(),
+            }
+        };
+        Done { turns, answers }
+    }
+
+    async fn finish(&self, done: Done) -> Result<()> {
+        let Done { turns, answers } = done;
+        let now = self.env.clock.now();
+        let system = self.flow.target().system;
+        let missed = answers.iter().find(|answer| answer.unreachable).map(|answer| text_of(&answer.report));
+        let change = match missed {
+            Some(why) => self.gates.missed(&system, &why, now),
+            None => self.gates.reached(&system),
+        };
+        self.tell_change(&change, now);
+        let mut tally = Tally::default();
+        let mut resolutions = Vec::with_capacity(turns.len());
+        for (turn, answer) in turns.iter().zip(answers) {
+            tally.count(turn, &answer);
+            let Answer { report, rounding, .. } = answer;
+            resolutions.push(Resolution { id: turn.id, fence: turn.entry.fence, report, rounding });
+        }
+        for signal in self.env.ledger.resolve(&self.flow.name, resolutions, now).await? {
+            match signal {
+                Signal::PauseSystem(why) => {
+                    let change = self.gates.refused(&system, &why, now);
+                    self.tell_change(&change, now);
+                }
+                Signal::PauseFlow(why) => {
+                    self.env.ledger.set_paused(&self.flow.name, Some(why), "engine", now).await?;
+                }
+            }
+        }
+        if tally.any() {
+            let Tally { settled, found, held } = tally;
+            self.narrate.tell(now, &Note::Settled { flow: self.flow.name.clone(), settled, found, held });
+        }
+        Ok(())
+    }
+
+    fn tell_change(&self, change: &Change, now: Timestamp) {
+        let system = self.flow.target().system.to_string();
+        match change {
+            Change::Nothing => {}
+            Change::Down(why) => self.narrate.tell(now, &Note::Down { system, text: why.clone() }),
+            Change::Up(since) => self.narrate.tell(now, &Note::Up { system, since: *since }),
+        }
+    }
+}
+
+/// Turns of one kind of action, as many as the sink takes at once; looks and polls go one by one.
+fn batches(turns: Vec<Turn>, size: usize) -> Vec<Vec<Turn>> {
+    let mut batches: Vec<Vec<Turn>> = Vec::new();
+    let (writes, reads): (Vec<Turn>, Vec<Turn>) =
+        turns.into_iter().partition(|turn| matches!(turn.action, Action::Submit | Action::Revise));
+    for turn in writes {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < size => batch.push(turn),
+            _ => batches.push(vec![turn]),
+        }
+    }
+    batches.extend(reads.into_iter().map(|turn| vec![turn]));
+    batches
+}
+
+/// The lease is over and no answer came. The ledger has noticed by itself, or will; this only frees the hand.
+fn overslept(turn: &Turn, began: Timestamp) -> Answer {
+    let error = || Error::transient("no answer within the lease").with_effect(Effect::Unknown);
+    let report = match turn.action {
+        Action::LookUp => Report::Looked(began, LookResult::Failed(error())),
+        _ => Report::Written(WriteResult::Failed(error())),
+    };
+    Answer { unreachable: true, ..Answer::new(report) }
+}
+
+fn text_of(report: &Report) -> String {
+    match report {
+        Report::Written(WriteResult::Failed(error)) | Report::Looked(_, LookResult::Failed(error)) => {
+            error.to_string()
+        }
+        _ => "out of reach".to_owned(),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    settled: usize,
+    found: usize,
+    held: usize,
+}
+
+impl Tally {
+    fn count(&mut self, turn: &Turn, answer: &Answer) {
+        match &answer.report {
+            Report::Written(WriteResult::Applied(proof)) => match proof.mismatch {
+                None => self.settled += 1,
+                Some(_) => self.held += 1,
+            },
+            Report::Looked(_, LookResult::Equal(_)) if turn.entry.sent.is_some() => {
+                self.settled += 1;
+                self.found += 1;
+            }
+            Report::Looked(_, LookResult::Unclear(_)) => self.held += 1,
+            _ => {}
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.settled + self.found + self.held > 0
+    }
+}

@@ -1,0 +1,427 @@
+//! The run: feeds are read into the ledger, due entries are taken and acted on, and somebody is told when it is late.
+//!
+//! One future drives everything, without a runtime of its own: whoever polls it decides on threads, and a simulation decides
+//! on time.
+
+use crate::dispatch::Dispatcher;
+use crate::entry::{Admission, Desired};
+use crate::flow::{Env, Flow, IntoFlow};
+use crate::gate::Gates;
+use crate::ledger::{FeedState, FlowSetup, Ledger, Mark, Sighting, unreadable};
+use crate::narrate::{Narrate, Note, Silent};
+use crate::trigger;
+use erp_core::Decimal;
+use erp_core::context::Context;
+use erp_core::digest::Digest;
+use erp_core::error::{Error, ErrorKind, Result};
+use erp_core::feed::{FeedEvent, Freshness, Poison, Watermark};
+use erp_core::time::{Clock, SystemClock, Timestamp};
+use futures_util::future::{BoxFuture, Either, select, try_join_all};
+use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How many sightings share one transaction.
+const OBSERVE_BATCH: usize = 500;
+/// How often the run says that it is alive and looks whether anything is late.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How soon a feed that broke is read again.
+const FEED_RETRY: Duration = Duration::from_secs(60);
+
+/// Flows over a ledger. Made by [`SyncEngine::builder`].
+#[derive(Debug)]
+pub struct SyncEngine {
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    narrate: Arc<dyn Narrate>,
+    flows: Vec<Flow>,
+}
+
+/// Builds a [`SyncEngine`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct SyncEngineBuilder {
+    ledger: Option<Arc<dyn Ledger>>,
+    clock: Option<Arc<dyn Clock>>,
+    narrate: Option<Arc<dyn Narrate>>,
+    flows: Vec<Flow>,
+    trouble: Option<Error>,
+    allow_live: bool,
+}
+
+impl SyncEngineBuilder {
+    /// Where entries live.
+    pub fn ledger(mut self, ledger: impl Ledger) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self
+    }
+
+    /// As [`ledger`](Self::ledger), shared with others.
+    pub fn shared_ledger(mut self, ledger: Arc<dyn Ledger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// Another clock than the machine's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Who is told what happens.
+    pub fn narrate(mut self, narrate: Arc<dyn Narrate>) -> Self {
+        self.narrate = Some(narrate);
+        self
+    }
+
+    /// Adds a flow. What is wrong with it is told by [`build`](Self::build).
+    pub fn flow(mut self, flow: impl IntoFlow) -> Self {
+        match flow.into_flow() {
+            Ok(flow) => self.flows.push(flow),
+            Err(error) => {
+                self.trouble.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// Says that live systems may be written to. Without it a flow into a live system does not build.
+    pub fn allow_live_writes(mut self) -> Self {
+        self.allow_live = true;
+        self
+    }
+
+    /// Checks everything that can be checked before anything runs.
+    ///
+    /// # Errors
+    /// `Config` naming flow, setting and remedy.
+    pub fn build(self) -> Result<SyncEngine> {
+        if let Some(trouble) = self.trouble {
+            return Err(trouble);
+        }
+        let ledger = self.ledger.ok_or_else(|| Error::config("an engine needs a ledger"))?;
+        if self.flows.is_empty() {
+            return Err(Error::config("an engine needs a flow"));
+        }
+        let mut names = BTreeSet::new();
+        for flow in &self.flows {
+            if !names.insert(flow.name.clone()) {
+                return Err(Error::config(format!("two flows are called {}; name one of them", flow.name)));
+            }
+            let (source, target) = (flow.source(), flow.target());
+            if source.environment != target.environment {
+                return Err(Error::config(format!(
+                    "flow {} joins {} ({}) with {} ({}); sandbox and live never mix",
+                    flow.name, source.system, source.environment, target.system, target.environment
+                )));
+            }
+            if target.environment == erp_core::connector::Environment::Live && !self.allow_live {
+                return Err(Error::config(format!(
+                    "flow {} would write to {}, which is live; say allow_live_writes if you mean it",
+                    flow.name, target.system
+                )));
+            }
+        }
+        Ok(SyncEngine {
+            ledger,
+            clock: self.clock.unwrap_or_else(SystemClock::shared),
+            narrate: self.narrate.unwrap_or_else(|| Arc::new(Silent)),
+            flows: self.flows,
+        })
+    }
+}
+
+impl SyncEngine {
+    /// Starts to build an engine.
+    pub fn builder() -> SyncEngineBuilder {
+        SyncEngineBuilder::default()
+    }
+
+    /// Its flows.
+    pub fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    /// Its ledger.
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    /// The time that it lives by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Runs until `shutdown` is ready; what is under way then is finished first.
+    ///
+    /// # Errors
+    /// If the ledger cannot be used any more. Nothing that a vendor does ends a run.
+    pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let run = self.open().await?;
+        let stop = Stop::default();
+        let loops = run
+            .loops
+            .iter()
+            .flat_map(|one| [one.feed_loop(&stop).boxed(), one.dispatcher.run(&stop).boxed()]);
+        let all: Vec<BoxFuture<'_, Result<()>>> = loops.chain([self.heart(&run, &stop).boxed()]).collect();
+        let work = try_join_all(all);
+        pin_mut!(work, shutdown);
+        match select(work, shutdown).await {
+            Either::Left((result, _)) => result.map(drop),
+            Either::Right(((), work)) => {
+                stop.now();
+                work.await.map(drop)
+            }
+        }
+    }
+
+    /// Reads each flow's source once and acts until nothing is due. What waits for a time or a person stays.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and the first trouble of a feed, after all flows had their turn.
+    pub async fn run_once(&self) -> Result<()> {
+        let run = self.open().await?;
+        let mut trouble = None;
+        for one in &run.loops {
+            if one.is_paused().await? {
+                continue;
+            }
+            if let Err(error) = one.read_once().await? {
+                trouble.get_or_insert(error);
+            }
+            one.dispatcher.drain().await?;
+        }
+        self.look_at_health(&run).await?;
+        self.ledger.keep_alive(self.clock.now()).await?;
+        trouble.map_or(Ok(()), Err)
+    }
+
+    async fn open(&self) -> Result<Run> {
+        let now = self.clock.now();
+        let setups = self.flows.iter().map(|flow| FlowSetup {
+            flow: flow.name.clone(),
+            record: flow.pipe.record().to_owned(),
+            source: flow.source(),
+            target: flow.target(),
+            policy: flow.policy.clone(),
+            late_after: flow.late_after,
+        });
+        let info = self.ledger.open_run(setups.collect(), now).await?;
+        if info.restored {
+            self.narrate.tell(now, &Note::Restored);
+        }
+        let gates = Arc::new(Gates::default());
+        let mut loops = Vec::new();
+        for flow in &self.flows {
+            let began = self.ledger.began(&flow.name, now).await?;
+            let env = Env { ledger: Arc::clone(&self.ledger), clock: Arc::clone(&self.clock), began };
+            let news = Arc::new(Notify::new());
+            loops.push(FlowRun {
+                dispatcher: Dispatcher {
+                    flow: flow.clone(),
+                    env: env.clone(),
+                    gates: Arc::clone(&gates),
+                    narrate: Arc::clone(&self.narrate),
+                    news: Arc::clone(&news),
+                },
+                flow: flow.clone(),
+                env,
+                narrate: Arc::clone(&self.narrate),
+                news,
+            });
+        }
+        Ok(Run { loops, gates })
+    }
+
+    async fn heart(&self, run: &Run, stop: &Stop) -> Result<()> {
+        while !stop.wait_or(self.clock.sleep(HEARTBEAT)).await {
+            self.ledger.keep_alive(self.clock.now()).await?;
+            self.look_at_health(run).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_at_health(&self, run: &Run) -> Result<()> {
+        crate::objective::look(self.ledger.as_ref(), &run.gates, self.narrate.as_ref(), self.clock.now())
+            .await
+    }
+}
+
+struct Run {
+    loops: Vec<FlowRun>,
+    gates: Arc<Gates>,
+}
+
+/// Says to all loops that they should end when they have finished what is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    said: std::sync::atomic::AtomicBool,
+    bell: Notify,
+}
+
+impl Stop {
+    fn now(&self) {
+        self.said.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.bell.notify_waiters();
+    }
+
+    pub(crate) fn is_said(&self) -> bool {
+        self.said.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Waits for `other`; `true` if it was told to stop.
+    pub(crate) async fn wait_or<T>(&self, other: impl Future<Output = T> + Send) -> bool {
+        let bell = self.bell.notified();
+        pin_mut!(bell, other);
+        bell.as_mut().enable();
+        if self.is_said() {
+            return true;
+        }
+        matches!(select(bell, other).await, Either::Left(_)) || self.is_said()
+    }
+}
+
+/// One flow at work.
+struct FlowRun {
+    flow: Flow,
+    env: Env,
+    dispatcher: Dispatcher,
+    narrate: Arc<dyn Narrate>,
+    news: Arc<Notify>,
+}
+
+impl FlowRun {
+    async fn is_paused(&self) -> Result<bool> {
+        self.env.ledger.is_paused(&self.flow.name).await
+    }
+
+    async fn feed_loop(&self, stop: &Stop) -> Result<()> {
+        loop {
+            let began = self.env.clock.now();
+            let mut next = trigger::next(&self.flow.triggers, began);
+            if !self.is_paused().await?
+                && let Err(error) = self.read_once().await?
+            {
+                let soon = error.retry_after().unwrap_or(FEED_RETRY).max(Duration::from_secs(1));
+                next = next.min(self.env.clock.now().plus(soon));
+            }
+            let wait = next.since(self.env.clock.now());
+            if stop.wait_or(self.env.clock.sleep(wait)).await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the source once. The outer error is the ledger's, the inner one the source's.
+    async fn read_once(&self) -> Result<Result<()>> {
+        let began = self.env.clock.now();
+        let mark = match self.env.ledger.mark(&self.flow.name).await {
+            Err(error) if matches!(error.kind(), ErrorKind::WatermarkExpired) => Mark::default(),
+            other => other?,
+        };
+        let mut result = self.read(mark.watermark, began).await?;
+        if let Err(error) = &result
+            && matches!(error.kind(), ErrorKind::WatermarkExpired)
+        {
+            // Too old or foreign: everything is read anew. Nothing is lost, the ledger knows what it has.
+            self.env.ledger.forget_mark(&self.flow.name).await?;
+            result = self.read(None, began).await?;
+        }
+        let state = match &result {
+            Ok(_) => FeedState::Running,
+            Err(error) if error.kind().heals_by_itself() => FeedState::Degraded(error.to_string()),
+            Err(error) => FeedState::Blocked(error.to_string()),
+        };
+        self.env.ledger.set_feed_state(&self.flow.name, state).await?;
+        let now = self.env.clock.now();
+        match result {
+            Ok(seen) => {
+                self.narrate.tell(now, &Note::Read { flow: self.flow.name.clone(), seen });
+                Ok(Ok(()))
+            }
+            Err(error) => {
+                self.narrate
+                    .tell(now, &Note::FeedTrouble { flow: self.flow.name.clone(), text: error.to_string() });
+                Ok(Err(error))
+            }
+        }
+    }
+
+    async fn read(&self, since: Option<Watermark>, began: Timestamp) -> Result<Result<Seen>> {
+        let cx = Context::new().with_priority(self.flow.priority);
+        let mut events = self.flow.pipe.changes(&cx, since, &self.env);
+        let mut batch: Vec<Sighting> = Vec::new();
+        let mut seen = Seen::default();
+        while let Some(event) = events.next().await {
+            match event {
+                // What was read before the trouble is kept; what a mark would cover is not claimed.
+                Err(error) => {
+                    self.keep(&mut batch, None, &mut seen).await?;
+                    return Ok(Err(error));
+                }
+                Ok(FeedEvent::Upsert(observed)) => batch.push(observed.record),
+                Ok(FeedEvent::Poison(poison)) => batch.push(poisoned(&poison)),
+                Ok(FeedEvent::Checkpoint(watermark)) => {
+                    let mark = Mark { watermark: Some(watermark), covered_until: None };
+                    self.keep(&mut batch, Some(mark), &mut seen).await?;
+                }
+                Ok(_) => {}
+            }
+            if batch.len() >= OBSERVE_BATCH {
+                self.keep(&mut batch, None, &mut seen).await?;
+            }
+        }
+        let mark = Mark { watermark: None, covered_until: Some(began) };
+        self.keep(&mut batch, Some(mark), &mut seen).await?;
+        Ok(Ok(seen))
+    }
+
+    async fn keep(&self, batch: &mut Vec<Sighting>, mark: Option<Mark>, seen: &mut Seen) -> Result<()> {
+        if batch.is_empty() && mark.is_none() {
+            return Ok(());
+        }
+        let sightings = self.flow.pipe.prepare(std::mem::take(batch), &self.env).await?;
+        seen.records += sightings.len();
+        let count = self.env.ledger.observe(&self.flow.name, sightings, mark, self.env.clock.now()).await?;
+        seen.new += count.new;
+        seen.changed += count.changed;
+        if count.new + count.changed > 0 {
+            self.news.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// What a read of a source brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Records in all.
+    pub records: usize,
+    /// Those that were not known.
+    pub new: usize,
+    /// Known ones that had changed.
+    pub changed: usize,
+}
+
+/// A record that cannot be read is held like any other, with its bytes.
+fn poisoned(poison: &Poison) -> Sighting {
+    Sighting {
+        key: poison.key.clone(),
+        label: poison.label.clone(),
+        ordering: None,
+        desired: Desired {
+            digest: Digest::of(&poison.raw.as_ref()),
+            freshness: Freshness { version: None, read_started: poison.read_started },
+            admission: Admission::Unfit(unreadable(&poison.error)),
+            alive: true,
+            after: None,
+        },
+        units: Decimal::ZERO,
+        money: None,
+        payload: bytes::Bytes::new(),
+        raw: Some(poison.raw.clone()),
+        reserves: Vec::new(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Goods that left: ERP → shop.
+
+use super::inventory::written;
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
+use crate::entry::{Admission, Desired};
+use crate::ledger::{Report, Select, Sighting, Turn};
+use crate::step::{Action, LookResult, Proof, WriteResult};
+use async_trait::async_trait;
+use bytes::Bytes;
+use erp_core::connector::Identity;
+use erp_core::context::{Context, Priority};
+use erp_core::digest::Digest;
+use erp_core::error::{Error, Result};
+use erp_core::feed::{Feed, Freshness, Observed, Watermark};
+use erp_core::id::{LocationId, NativeId};
+use erp_core::model::{Fulfillment, FulfillmentSubmission};
+use erp_core::outcome::Found;
+use erp_core::roles::{FulfillmentSink, FulfillmentSource};
+use futures_util::StreamExt as _;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Builds a flow of fulfilments. See [`Flow::fulfillments`].
+#[derive(Debug, Clone)]
+pub struct FulfillmentFlow {
+    pub(super) options: Options,
+    source: Arc<dyn FulfillmentSource>,
+    sink: Arc<dyn FulfillmentSink>,
+    orders: String,
+    locations: BTreeMap<LocationId, LocationId>,
+    notify_within: Option<Duration>,
+}
+
+shared_options!(FulfillmentFlow);
+
+impl Flow {
+    /// Deliveries of an ERP, told to the shop whose orders the flow `orders` (see
+    /// [`orders_by`](FulfillmentFlow::orders_by)) brought there.
+    pub fn fulfillments<S: FulfillmentSource + Clone, T: FulfillmentSink + Clone>(
+        source: &S,
+        sink: &T,
+    ) -> FulfillmentFlow {
+        Self::fulfillments_between(Arc::new(source.clone()), Arc::new(sink.clone()))
+    }
+
+    /// As [`Flow::fulfillments`], for roles found behind doors.
+    #[must_use]
+    pub fn fulfillments_between(
+        source: Arc<dyn FulfillmentSource>,
+        sink: Arc<dyn FulfillmentSink>,
+    ) -> FulfillmentFlow {
+        FulfillmentFlow {
+            options: Options::named("fulfillments"),
+            source,
+            sink,
+            orders: "orders".to_owned(),
+            locations: BTreeMap::new(),
+            notify_within: None,
+        }
+    }
+}
+
+impl FulfillmentFlow {
+    /// The flow whose orders are fulfilled. Default `orders`.
+    #[must_use]
+    pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
+        self.orders = flow.into();
+        self
+    }
+
+    /// What leaves this place of the source leaves that place of the shop.
+    #[must_use]
+    pub fn location(mut self, source: impl Into<LocationId>, shop: impl Into<LocationId>) -> Self {
+        self.locations.insert(source.into(), shop.into());
+        self
+    }
+
+    /// Buyers are told of goods that left at most this long ago; older news is recorded in silence. Default: never told.
+    #[must_use]
+    pub fn notify_within(mut self, span: Duration) -> Self {
+        self.notify_within = Some(span);
+        self
+    }
+}
+
+impl IntoFlow for FulfillmentFlow {
+    fn into_flow(self) -> Result<Flow> {
+        self.options.check()?;
+        let Some(sink) = self.sink.capabilities().fulfillment_sink else {
+            return Err(Error::config(format!("{} takes no fulfilments", self.sink.identity().system)));
+        };
+        let Options { name, triggers, late_after, mut policy } = self.options;
+        policy.write_horizon = sink.write_horizon;
+        policy.look_up = true;
+        Ok(Flow {
+            name,
+            triggers,
+            late_after,
+            policy,
+            workers: sink.concurrency.max(1),
+            batch: sink.bulk_limit.max(1),
+            priority: Priority::Orders,
+            tie_out: None,
+            pipe: Arc::new(Deliveries {
+                source: self.source,
+                sink: self.sink,
+                orders: self.orders,
+                locations: self.locations,
+                notify_within: self.notify_within,
+            }),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Deliveries {
+    source: Arc<dyn FulfillmentSource>,
+    sink: Arc<dyn FulfillmentSink>,
+    orders: String,
+    locations: BTreeMap<LocationId, LocationId>,
+    notify_within: Option<Duration>,
+}
+
+fn sight(observed: Observed<Fulfillment>) -> Sighting {
+    let freshness = Freshness { version: observed.version, read_started: observed.read_started };
+    let Observed { key, label, record, raw, .. } = observed;
+    let lines: Vec<_> =
+        record.lines.iter().map(|line| (&line.native_line, line.quantity.normalize().to_string())).collect();
+    let tracking: Vec<_> = record.tracking.iter().map(|parcel| &parcel.number).collect();
+    Sighting {
+        ordering: Some(format!("order {}", record.order)),
+        desired: Desired {
+            digest: Digest::of(&(&record.order, lines, tracking)),
+            freshness,
+            admission: Admission::Due,
+            alive: true,
+            after: None,
+        },
+        units: record.lines.iter().map(|line| line.quantity).sum(),
+        money: None,
+        payload: serde_json::to_vec(&record).map(Bytes::from).unwrap_or_default(),
+        raw,
+        reserves: Vec::new(),
+        key,
+        label,
+    }
+}
+
+impl Deliveries {
+    async fn submission(&self, turn: &Turn, env: &Env) -> Result<FulfillmentSubmission> {
+        let fulfillment: Fulfillment = serde_json::from_slice(&turn.payload)
+            .map_err(|e| Error::unexpected("a stored fulfilment cannot be read").with_source(e))?;
+        let select = Select {
+            flow: Some(self.orders.clone()),
+            name: Some(fulfillment.order.to_string()),
+            limit: Some(2),
+            ..Select::default()
+        };
+        let entries = env.ledger.entries(select).await?;
+        let order = entries.iter().find(|view| {
+            view.entry.receipt.as_ref().is_some_and(|receipt| receipt.native_id == fulfillment.order)
+        });
+        let Some(order) = order else {
+            // The order's own proof may simply not have come yet: this heals, and its deadline bounds it.
+            return Err(Error::transient(format!("no order of the shop is known as {}", fulfillment.order)));
+        };
+        let receipt = order.entry.receipt.as_ref();
+        let lines = receipt.map(|receipt| receipt.lines.clone()).unwrap_or_default();
+        let native = order
+            .entry
+            .key
+            .native_in(&self.sink.identity().system)
+            .map(NativeId::from)
+            .ok_or_else(|| Error::unexpected("the order was not born in this shop"))?;
+        let notify =
+            self.notify_within.is_some_and(|span| env.clock.now().since(fulfillment.shipped_at) <= span);
+        let location = fulfillment.location.as_ref().and_then(|place| self.locations.get(place)).cloned();
+        Ok(FulfillmentSubmission::new(fulfillment, native, lines).with_notify(notify).with_location(location))
+    }
+
+    async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
+        let began = env.clock.now();
+        let looked = |found| Report::Looked(began, found);
+        let found = match self.submission(turn, env).await {
+            Err(error) => Err(error),
+            Ok(submission) => self.sink.find_fulfillment(cx, &turn.entry.key, &submission.order).await,
+        };
+        match found {
+            Err(error) => Answer {
+                unreachable: is_unreachable(&error),
+                ..Answer::new(looked(LookResult::Failed(error)))
+            },
+            Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
+            Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
+            Ok(Found::Whole(receipt)) => {
+                Answer::new(looked(LookResult::Equal(Proof { receipt, mismatch: None })))
+            }
+            Ok(Found::Several(receipts)) => {
+                let text = format!("{} shipments under one delivery", receipts.len());
+                let cause =
+                    crate::entry::Cause::new("several shipments", text, "remove all but one, then retry");
+                Answer::new(looked(LookResult::Unclear(cause)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Pipe for Deliveries {
+    fn record(&self) -> &'static str {
+        "fulfillments"
+    }
+
+    fn source(&self) -> Identity {
+        self.source.identity()
+    }
+
+    fn target(&self) -> Identity {
+        self.sink.identity()
+    }
+
+    fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
+        self.source
+            .fulfillment_changes(cx, since)
+            .map(|event| event.map(|event| map_event(event, sight)))
+            .boxed()
+    }
+
+    async fn act(&self, cx: &Context, turns: &[Turn], env: &Env) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(turns.len());
+        for turn in turns {
+            let answer = match turn.action {
+                Action::LookUp | Action::Poll => self.look(cx, turn, env).await,
+                Action::Submit | Action::Revise => match self.submission(turn, env).await {
+                    Err(error) => Answer::new(Report::Written(WriteResult::Failed(error))),
+                    Ok(submission) => {
+                        let items = [submission];
+                        match caught(self.sink.submit_fulfillments(cx, &items)).await {
+                            Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
+                            Err(panic) => Answer::new(Report::Written(WriteResult::Panicked(panic))),
+                        }
+                    }
+                },
+            };
+            answers.push(answer);
+        }
+        answers
+    }
+}

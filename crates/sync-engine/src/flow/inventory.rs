@@ -1,0 +1,308 @@
+//! Stock: ERP or warehouse → shop.
+
+use super::orders::silent;
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
+use crate::entry::{Admission, Desired};
+use crate::ledger::{Report, Sighting, Turn};
+use crate::step::{Proof, WriteResult};
+use async_trait::async_trait;
+use bytes::Bytes;
+use erp_core::Decimal;
+use erp_core::connector::Identity;
+use erp_core::context::{Context, Priority};
+use erp_core::digest::Digest;
+use erp_core::error::{Error, Result};
+use erp_core::feed::{Feed, Freshness, Observed, Watermark};
+use erp_core::id::LocationId;
+use erp_core::model::{Basis, InventoryLevel, InventoryPut, InventoryQuery};
+use erp_core::outcome::Outcome;
+use erp_core::roles::{InventorySink, InventorySource, level_key};
+use futures_util::StreamExt as _;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Builds a flow of stock. See [`Flow::inventory`].
+#[derive(Debug, Clone)]
+pub struct InventoryFlow {
+    pub(super) options: Options,
+    source: Arc<dyn InventorySource>,
+    sink: Arc<dyn InventorySink>,
+    locations: BTreeMap<LocationId, LocationId>,
+    orders: Option<String>,
+}
+
+shared_options!(InventoryFlow);
+
+impl Flow {
+    /// Stock of an ERP or warehouse into a shop.
+    pub fn inventory<S: InventorySource + Clone, T: InventorySink + Clone>(
+        source: &S,
+        sink: &T,
+    ) -> InventoryFlow {
+        Self::inventory_between(Arc::new(source.clone()), Arc::new(sink.clone()))
+    }
+
+    /// As [`Flow::inventory`], for roles found behind doors.
+    #[must_use]
+    pub fn inventory_between(
+        source: Arc<dyn InventorySource>,
+        sink: Arc<dyn InventorySink>,
+    ) -> InventoryFlow {
+        InventoryFlow {
+            options: Options::named("inventory"),
+            source,
+            sink,
+            locations: BTreeMap::new(),
+            orders: None,
+        }
+    }
+}
+
+impl InventoryFlow {
+    /// Stock at this place of the source is stock at that place of the shop. Without any, names are the same on both sides.
+    #[must_use]
+    pub fn location(mut self, source: impl Into<LocationId>, shop: impl Into<LocationId>) -> Self {
+        self.locations.insert(source.into(), shop.into());
+        self
+    }
+
+    /// The flow that brings the shop's orders into the source. Needed where the source tells what is *available*: what it
+    /// has taken off for the shop's own open orders is added again, because the shop takes it off itself.
+    #[must_use]
+    pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
+        self.orders = Some(flow.into());
+        self
+    }
+}
+
+impl IntoFlow for InventoryFlow {
+    fn into_flow(self) -> Result<Flow> {
+        self.options.check()?;
+        let Some(sink) = self.sink.capabilities().inventory_sink else {
+            return Err(Error::config(format!("{} takes no stock", self.sink.identity().system)));
+        };
+        let Options { name, triggers, late_after, mut policy } = self.options;
+        let mut shops: Vec<_> = self.locations.values().collect();
+        shops.sort();
+        if let Some(pair) = shops.windows(2).find(|pair| pair[0] == pair[1]) {
+            let text = format!(
+                "flow {name}: two places of the source both map to {}; they would overwrite each other",
+                pair[0]
+            );
+            return Err(Error::config(text));
+        }
+        policy.write_horizon = sink.write_horizon;
+        policy.look_up = false;
+        let stock = Arc::new(Stock {
+            source: self.source,
+            sink: self.sink,
+            locations: self.locations,
+            orders: self.orders,
+        });
+        Ok(Flow {
+            name,
+            triggers,
+            late_after,
+            policy,
+            workers: sink.concurrency.max(1),
+            batch: sink.bulk_limit.max(1),
+            priority: Priority::Inventory,
+            tie_out: Some(Arc::clone(&stock) as Arc<dyn crate::tie_out::Tieable>),
+            pipe: stock,
+        })
+    }
+}
+
+/// The flow at work.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    pub(crate) source: Arc<dyn InventorySource>,
+    pub(crate) sink: Arc<dyn InventorySink>,
+    locations: BTreeMap<LocationId, LocationId>,
+    pub(crate) orders: Option<String>,
+}
+
+impl Stock {
+    /// The shop's name of a place; `None` if the flow does not move its stock.
+    pub(crate) fn shop_location(&self, source: &LocationId) -> Option<LocationId> {
+        if self.locations.is_empty() { Some(source.clone()) } else { self.locations.get(source).cloned() }
+    }
+
+    /// The shop's places that this flow keeps; empty means all.
+    pub(crate) fn shop_locations(&self) -> Vec<LocationId> {
+        self.locations.values().cloned().collect()
+    }
+
+    fn query(&self) -> InventoryQuery {
+        InventoryQuery::new().at(self.locations.keys().cloned().collect())
+    }
+}
+
+/// What is stored of a reading: small, because there are many.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Reading {
+    pub(crate) sku: erp_core::id::Sku,
+    pub(crate) location: LocationId,
+    pub(crate) value: Decimal,
+    basis: Basis,
+}
+
+fn sight(observed: Observed<InventoryLevel>, location: LocationId) -> Sighting {
+    let Observed { record: level, read_started, .. } = observed;
+    let reading =
+        Reading { sku: level.sku.clone(), location, value: level.quantity.value, basis: level.basis };
+    Sighting {
+        key: level_key(&reading.sku, reading.location.as_str()),
+        label: reading.sku.to_string(),
+        ordering: None,
+        desired: Desired {
+            digest: Digest::of(&reading.value.normalize().to_string()),
+            // The instant at which the figure was true decides, and never a version of the record that carries it.
+            freshness: Freshness { version: None, read_started: level.as_of.min(read_started) },
+            admission: Admission::Due,
+            alive: true,
+            after: None,
+        },
+        units: reading.value,
+        money: None,
+        payload: serde_json::to_vec(&reading).map(Bytes::from).unwrap_or_default(),
+        raw: None,
+        reserves: Vec::new(),
+    }
+}
+
+/// What the shop is told: from `available`, what the source took off for the shop's own counted, unshipped orders is added.
+/// A shop cannot promise less than nothing, so an oversold product is told as zero.
+pub(crate) fn shop_quantity(value: Decimal, basis: Basis, counted: Decimal) -> Decimal {
+    let quantity = match basis {
+        Basis::Available => value.saturating_add(counted),
+        Basis::OnHand => value,
+    };
+    quantity.max(Decimal::ZERO).normalize()
+}
+
+#[async_trait]
+impl Pipe for Stock {
+    fn record(&self) -> &'static str {
+        "inventory"
+    }
+
+    fn source(&self) -> Identity {
+        self.source.identity()
+    }
+
+    fn target(&self) -> Identity {
+        self.sink.identity()
+    }
+
+    fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
+        let locations = self.locations.clone();
+        self.source
+            .inventory_changes(cx, self.query(), since)
+            .filter_map(move |event| {
+                let mapped = match event {
+                    Err(error) => Some(Err(error)),
+                    Ok(erp_core::feed::FeedEvent::Upsert(observed)) => {
+                        let place = &observed.record.location;
+                        let shop = if locations.is_empty() {
+                            Some(place.clone())
+                        } else {
+                            locations.get(place).cloned()
+                        };
+                        shop.map(|shop| {
+                            Ok(map_event(erp_core::feed::FeedEvent::Upsert(observed), |observed| {
+                                sight(observed, shop)
+                            }))
+                        })
+                    }
+                    Ok(other) => Some(Ok(map_event(other, |observed| {
+                        let place = observed.record.location.clone();
+                        sight(observed, place)
+                    }))),
+                };
+                std::future::ready(mapped)
+            })
+            .boxed()
+    }
+
+    /// Gives readings their meaning for the shop, with what the ledger alone knows.
+    async fn prepare(&self, sightings: Vec<Sighting>, env: &Env) -> Result<Vec<Sighting>> {
+        let Some(orders) = &self.orders else { return Ok(sightings) };
+        let Some(as_of) = sightings.iter().map(|one| one.desired.freshness.read_started).min() else {
+            return Ok(sightings);
+        };
+        let reserved = env.ledger.reserved(orders, as_of).await?;
+        let mut prepared = Vec::with_capacity(sightings.len());
+        for mut sighting in sightings {
+            let Ok(mut reading) = serde_json::from_slice::<Reading>(&sighting.payload) else {
+                prepared.push(sighting);
+                continue;
+            };
+            let known = reserved.get(&reading.sku.as_str().to_uppercase()).copied().unwrap_or_default();
+            // The reading was made before a shipment that the shop has taken off already: writing it would put those goods
+            // back on the shelf. The next reading will know.
+            if known.shipped_at.is_some_and(|shipped| sighting.desired.freshness.read_started <= shipped) {
+                continue;
+            }
+            reading.value = shop_quantity(reading.value, reading.basis, known.counted);
+            reading.basis = Basis::OnHand;
+            // A shipment takes its goods off the shop's figure, so what was proven before it is proven no more, even if the
+            // figure that we want is the same.
+            sighting.desired.digest = Digest::of(&(reading.value.to_string(), known.shipped_at));
+            sighting.units = reading.value;
+            sighting.payload = serde_json::to_vec(&reading).map(Bytes::from).unwrap_or_default();
+            prepared.push(sighting);
+        }
+        Ok(prepared)
+    }
+
+    async fn act(&self, cx: &Context, turns: &[Turn], env: &Env) -> Vec<Answer> {
+        let _ = env;
+        let mut answers: Vec<Option<Answer>> = turns.iter().map(|_| None).collect();
+        let (mut indexes, mut puts) = (Vec::new(), Vec::new());
+        for (index, turn) in turns.iter().enumerate() {
+            match serde_json::from_slice::<Reading>(&turn.payload) {
+                Ok(reading) => {
+                    let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO);
+                    indexes.push(index);
+                    puts.push(InventoryPut::new(
+                        reading.sku,
+                        reading.location,
+                        erp_core::money::Quantity::new(value),
+                    ));
+                }
+                Err(e) => {
+                    let error = Error::unexpected("a stored reading cannot be read").with_source(e);
+                    answers[index] = Some(Answer::new(Report::Written(WriteResult::Failed(error))));
+                }
+            }
+        }
+        match caught(self.sink.put_inventory(cx, &puts)).await {
+            Ok(outcomes) => {
+                for (index, outcome) in indexes.iter().zip(outcomes) {
+                    answers[*index] = Some(written(outcome));
+                }
+            }
+            Err(panic) => {
+                for index in &indexes {
+                    answers[*index] =
+                        Some(Answer::new(Report::Written(WriteResult::Panicked(panic.clone()))));
+                }
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(silent)).collect()
+    }
+}
+
+pub(super) fn written(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Applied(receipt) => {
+            Answer::new(Report::Written(WriteResult::Applied(Proof { receipt, mismatch: None })))
+        }
+        Outcome::Accepted(handle) => Answer::new(Report::Written(WriteResult::Accepted(handle))),
+        Outcome::Failed(error) => Answer {
+            unreachable: is_unreachable(&error),
+            ..Answer::new(Report::Written(WriteResult::Failed(error)))
+        },
+    }
+}

@@ -1,0 +1,241 @@
+//! Flows: one direction of one kind of record between two systems.
+
+mod fulfillments;
+mod inventory;
+mod orders;
+
+pub use fulfillments::FulfillmentFlow;
+pub use inventory::InventoryFlow;
+pub(crate) use inventory::{Stock, shop_quantity};
+pub use orders::{OrderFlow, order_digest};
+pub(crate) use orders::{Orders, half};
+
+use crate::ledger::{Ledger, Report, Sighting, Turn};
+use crate::step::Policy;
+use crate::trigger::Trigger;
+use async_trait::async_trait;
+use erp_core::connector::Identity;
+use erp_core::context::{Context, Priority};
+use erp_core::error::{Error, Result};
+use erp_core::feed::{Feed, FeedEvent, Watermark};
+use erp_core::model::Components;
+use erp_core::money::Currency;
+use erp_core::time::{Clock, Timestamp};
+use futures_util::FutureExt as _;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A flow, built and checked.
+#[derive(Clone)]
+pub struct Flow {
+    pub(crate) name: String,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) late_after: Option<Duration>,
+    pub(crate) policy: Policy,
+    pub(crate) workers: usize,
+    pub(crate) batch: usize,
+    pub(crate) priority: Priority,
+    pub(crate) pipe: Arc<dyn Pipe>,
+    pub(crate) tie_out: Option<Arc<dyn crate::tie_out::Tieable>>,
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flow({} {}→{})", self.name, self.pipe.source().system, self.pipe.target().system)
+    }
+}
+
+impl Flow {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where from.
+    pub fn source(&self) -> Identity {
+        self.pipe.source()
+    }
+
+    /// Where to.
+    pub fn target(&self) -> Identity {
+        self.pipe.target()
+    }
+}
+
+/// Anything that becomes a flow when an engine is built.
+pub trait IntoFlow {
+    /// Checks everything that can be checked before it runs.
+    ///
+    /// # Errors
+    /// `Config` naming flow, setting and remedy.
+    fn into_flow(self) -> Result<Flow>;
+}
+
+impl IntoFlow for Flow {
+    fn into_flow(self) -> Result<Flow> {
+        Ok(self)
+    }
+}
+
+/// What all kinds of flows can be told.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) name: String,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) late_after: Option<Duration>,
+    pub(crate) policy: Policy,
+}
+
+impl Options {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), triggers: Vec::new(), late_after: None, policy: Policy::default() }
+    }
+
+    /// # Errors
+    /// `Config` if a write could outlive its lease or the flow would never run.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.triggers.is_empty() {
+            return Err(Error::config(format!(
+                "flow {} never runs: give it every(…) or daily(…)",
+                self.name
+            )));
+        }
+        if self.policy.lease < Duration::from_secs(2) {
+            return Err(Error::config(format!(
+                "flow {}: a lease below 2 s cannot hold a request",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Methods that every flow's builder has.
+macro_rules! shared_options {
+    ($builder:ident) => {
+        impl $builder {
+            /// Another name than the kind of record: needed where two flows move the same kind.
+            #[must_use]
+            pub fn named(mut self, name: impl Into<String>) -> Self {
+                self.options.name = name.into();
+                self
+            }
+
+            /// Reads the source every so often.
+            #[must_use]
+            pub fn every(mut self, span: std::time::Duration) -> Self {
+                self.options.triggers.push($crate::trigger::Trigger::Every(span));
+                self
+            }
+
+            /// Reads the source at another kind of time; flows mix triggers freely.
+            #[must_use]
+            pub fn on(mut self, trigger: $crate::trigger::Trigger) -> Self {
+                self.options.triggers.push(trigger);
+                self
+            }
+
+            /// Somebody is told when a record is this late.
+            #[must_use]
+            pub fn late_after(mut self, span: std::time::Duration) -> Self {
+                self.options.late_after = Some(span);
+                self
+            }
+
+            /// How entries are treated in trouble: leases, waits, deadlines. The write horizon is the sink's to say.
+            #[must_use]
+            pub fn policy(mut self, policy: $crate::step::Policy) -> Self {
+                self.options.policy = policy;
+                self
+            }
+        }
+    };
+}
+pub(crate) use shared_options;
+
+/// What a flow's kind knows: how to read its source and how to act on its target.
+#[async_trait]
+pub(crate) trait Pipe: Send + Sync {
+    /// What it moves: `orders`.
+    fn record(&self) -> &'static str;
+    fn source(&self) -> Identity;
+    fn target(&self) -> Identity;
+    /// The source's changes, as they come.
+    fn changes(&self, cx: &Context, since: Option<Watermark>, env: &Env) -> Feed<Sighting>;
+    /// What must be known before a batch of sightings is stored; the default knows all.
+    async fn prepare(&self, sightings: Vec<Sighting>, env: &Env) -> Result<Vec<Sighting>> {
+        let _ = env;
+        Ok(sightings)
+    }
+    /// Acts on taken entries: one answer per turn, in order.
+    async fn act(&self, cx: &Context, turns: &[Turn], env: &Env) -> Vec<Answer>;
+}
+
+/// What a pipe may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Env {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// When the flow first ran.
+    pub(crate) began: Timestamp,
+}
+
+/// What came of a turn.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) report: Report,
+    pub(crate) rounding: Option<(Currency, Components)>,
+    /// Whether the target system itself seems to be out of reach.
+    pub(crate) unreachable: bool,
+}
+
+impl Answer {
+    pub(crate) fn new(report: Report) -> Self {
+        Self { report, rounding: None, unreachable: false }
+    }
+}
+
+/// Whether an error means that the whole system is out of reach, and not that one record is in trouble: an answer below
+/// 500, such as "locked by another user", comes from a system that is well.
+pub(crate) fn is_unreachable(error: &Error) -> bool {
+    matches!(error.kind(), erp_core::error::ErrorKind::Transient)
+        && error.upstream().and_then(|up| up.status).is_none_or(|status| status >= 500)
+}
+
+/// Runs somebody's mapping; a panic is caught and told.
+pub(crate) async fn caught<T>(work: impl Future<Output = T> + Send) -> Result<T, String> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+    })
+}
+
+/// An event of a feed with its record changed into a sighting.
+pub(crate) fn map_event<T>(
+    event: FeedEvent<T>,
+    sight: impl FnOnce(erp_core::feed::Observed<T>) -> Sighting,
+) -> FeedEvent<Sighting> {
+    match event {
+        FeedEvent::Upsert(observed) => {
+            let (key, label, read_started) =
+                (observed.key.clone(), observed.label.clone(), observed.read_started);
+            let sighting = sight(*observed);
+            FeedEvent::Upsert(Box::new(erp_core::feed::Observed::new(key, label, read_started, sighting)))
+        }
+        FeedEvent::SnapshotStart => FeedEvent::SnapshotStart,
+        FeedEvent::SnapshotEnd => FeedEvent::SnapshotEnd,
+        FeedEvent::Delete { key, read_started } => FeedEvent::Delete { key, read_started },
+        FeedEvent::Poison(poison) => FeedEvent::Poison(poison),
+        FeedEvent::Checkpoint(mark) => FeedEvent::Checkpoint(mark),
+        // The enum may grow; what this engine does not know must not be lost silently.
+        _ => FeedEvent::Poison(Box::new(erp_core::feed::Poison::new(
+            "unknown feed event".into(),
+            "unknown feed event",
+            Timestamp::MIN,
+            "the connector is newer than the engine",
+            bytes::Bytes::new(),
+        ))),
+    }
+}

@@ -1,0 +1,749 @@
+//! What the ledger does in one transaction, on an open connection.
+
+use super::rows::{COLUMNS, from_micro, insert, json, read, to_micro, update};
+use super::schema::broken;
+use super::{
+    Effect, EntryView, FeedState, FlowSetup, Mark, ObserveCount, Order, Report, Reserved, Resolution,
+    RunInfo, Select, Sighting, Taken, Turn,
+};
+use crate::entry::{Entry, State};
+use crate::step::{self, Event, Policy, Predecessor, Signal, Step, Surroundings, WriteResult};
+use bytes::Bytes;
+use erp_core::connector::{Environment, Identity};
+use erp_core::error::{Error, ErrorKind, Result};
+use erp_core::id::NativeId;
+use erp_core::model::Components;
+use erp_core::money::Currency;
+use erp_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many entries time is let pass for in one transaction.
+const WAKE_BATCH: usize = 500;
+
+/// The rows, and the policies of their flows.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) db: Connection,
+    policies: BTreeMap<String, Policy>,
+}
+
+impl Store {
+    pub(super) fn new(db: Connection) -> Self {
+        Self { db, policies: BTreeMap::new() }
+    }
+
+    pub(super) fn policy(&mut self, flow: &str) -> Result<Policy> {
+        if let Some(policy) = self.policies.get(flow) {
+            return Ok(policy.clone());
+        }
+        let text: Option<String> = self
+            .db
+            .query_row("SELECT policy FROM flows WHERE flow = ?1", [flow], |row| row.get(0))
+            .optional()
+            .map_err(broken)?;
+        let text = text.ok_or_else(|| Error::config(format!("the ledger knows no flow {flow:?}")))?;
+        let policy: Policy = serde_json::from_str(&text)
+            .map_err(|e| Error::unexpected("the stored policy cannot be read").with_source(e))?;
+        self.policies.insert(flow.to_owned(), policy.clone());
+        Ok(policy)
+    }
+
+    pub(super) fn meta(&self, name: &str) -> Result<Option<String>> {
+        self.db
+            .prepare_cached("SELECT value FROM meta WHERE name = ?1")
+            .and_then(|mut get| get.query_row([name], |row| row.get(0)).optional())
+            .map_err(broken)
+    }
+
+    pub(super) fn set_meta(&self, name: &str, value: &str) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .and_then(|mut set| set.execute([name, value]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    /// Pins systems, stores flows, and treats what a lost or restored ledger may have forgotten.
+    pub(super) fn open_run(
+        &mut self,
+        flows: &[FlowSetup],
+        restored: bool,
+        now: Timestamp,
+    ) -> Result<RunInfo> {
+        for setup in flows {
+            self.pin(&setup.source)?;
+            self.pin(&setup.target)?;
+            if setup.source.environment != setup.target.environment {
+                return Err(Error::config(format!(
+                    "flow {} would join {} ({}) with {} ({}); sandbox and live never mix",
+                    setup.flow,
+                    setup.source.system,
+                    setup.source.environment,
+                    setup.target.system,
+                    setup.target.environment
+                )));
+            }
+            let late = setup.late_after.map(|late| i64::try_from(late.as_secs()).unwrap_or(i64::MAX));
+            self.db
+                .execute(
+                    "INSERT INTO flows (flow, record, source, target, policy, late_after_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                     ON CONFLICT (flow) DO UPDATE SET record = ?2, source = ?3, target = ?4, policy = ?5, late_after_s = ?6",
+                    params![
+                        setup.flow,
+                        setup.record,
+                        setup.source.system.as_str(),
+                        setup.target.system.as_str(),
+                        json(&setup.policy)?,
+                        late
+                    ],
+                )
+                .map_err(broken)?;
+            self.policies.insert(setup.flow.clone(), setup.policy.clone());
+        }
+        let newborn = self.meta("born")?.is_none();
+        if newborn {
+            self.set_meta("born", &now.as_micros().to_string())?;
+        }
+        if newborn || restored {
+            // What this ledger does not know of may have been sent a moment ago: no look-up can prove an absence, and so
+            // nothing is created, before every such request is dead.
+            let horizon = flows.iter().map(|setup| setup.policy.write_horizon).max().unwrap_or_default();
+            self.set_meta("nothing_before", &now.plus(horizon).as_micros().to_string())?;
+        }
+        if restored {
+            self.doubt_everything(now)?;
+        }
+        let nothing_before = self
+            .meta("nothing_before")?
+            .and_then(|text| text.parse().ok())
+            .map(Timestamp::from_micros)
+            .filter(|until| *until > now);
+        Ok(RunInfo { nothing_before, restored })
+    }
+
+    fn pin(&self, identity: &Identity) -> Result<()> {
+        let pinned: Option<(String, String, String)> = self
+            .db
+            .query_row(
+                "SELECT kind, environment, fingerprint FROM systems WHERE system = ?1",
+                [identity.system.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()
+            .map_err(broken)?;
+        let environment = match identity.environment {
+            Environment::Sandbox => "sandbox",
+            Environment::Live => "live",
+        };
+        match pinned {
+            None => {
+                self.db
+                    .execute(
+                        "INSERT INTO systems VALUES (?1, ?2, ?3, ?4)",
+                        params![identity.system.as_str(), identity.kind, environment, identity.fingerprint],
+                    )
+                    .map_err(broken)?;
+                Ok(())
+            }
+            Some((kind, env, print))
+                if kind == identity.kind && env == environment && print == identity.fingerprint =>
+            {
+                Ok(())
+            }
+            Some((kind, env, print)) => Err(Error::config(format!(
+                "the ledger knows {} as {kind} ({env}) at {print}, but it is now {} ({environment}) at {}; \
+                 use another name or another ledger",
+                identity.system, identity.kind, identity.fingerprint
+            ))),
+        }
+    }
+
+    fn doubt_everything(&mut self, now: Timestamp) -> Result<()> {
+        let ids: Vec<(i64, String)> = {
+            let mut select = self
+                .db
+                .prepare("SELECT id, flow FROM entries WHERE state <> 'written_off'")
+                .map_err(broken)?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(broken)?;
+            rows.collect::<rusqlite::Result<_>>().map_err(broken)?
+        };
+        for (id, flow) in ids {
+            let policy = self.policy(&flow)?;
+            self.advance(id, Event::Restored, &policy, now)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn observe(
+        &mut self,
+        flow: &str,
+        sightings: Vec<Sighting>,
+        mark: Option<&Mark>,
+        now: Timestamp,
+    ) -> Result<ObserveCount> {
+        let policy = self.policy(flow)?;
+        let mut count = ObserveCount::default();
+        for sighting in sightings {
+            self.sight(flow, sighting, &policy, now, &mut count)?;
+        }
+        if let Some(mark) = mark {
+            let watermark = mark.watermark.as_ref().map(json).transpose()?;
+            self.db
+                .prepare_cached(
+                    "UPDATE flows SET watermark = coalesce(?2, watermark), \
+                     covered_until = coalesce(max(?3, coalesce(covered_until, ?3)), covered_until) WHERE flow = ?1",
+                )
+                .and_then(|mut set| set.execute(params![flow, watermark, mark.covered_until.map(Timestamp::as_micros)]))
+                .map_err(broken)?;
+        }
+        Ok(count)
+    }
+
+    fn sight(
+        &mut self,
+        flow: &str,
+        sighting: Sighting,
+        policy: &Policy,
+        now: Timestamp,
+        count: &mut ObserveCount,
+    ) -> Result<()> {
+        let Sighting { key, label, ordering, desired, units, money, payload, raw, reserves } = sighting;
+        let found = self.by_key(flow, key.as_str())?;
+        let Some((id, entry)) = found else {
+            let entry = Entry {
+                flow: flow.to_owned(),
+                ordering: ordering.unwrap_or_else(|| key.as_str().to_owned()),
+                key,
+                label,
+                state: State::Pending,
+                wake_at: Some(now),
+                deadline: None,
+                lease: None,
+                fence: 0,
+                desired,
+                sent: None,
+                last_send: None,
+                proven: None,
+                receipt: None,
+                handle: None,
+                cause: None,
+                tries: 0,
+                lost_leases: 0,
+                panics: 0,
+                released: false,
+                units,
+                money,
+                first_seen: now,
+                wanted_since: now,
+            };
+            let predecessor = self.predecessor(&entry)?;
+            let step = step::begin(entry, Surroundings { policy, now, predecessor });
+            let id = insert(&self.db, &step.entry, &pack(&payload))?;
+            self.tell(id, now, step.story.as_deref())?;
+            self.keep_raw(id, now, raw.as_deref())?;
+            self.reserve(id, flow, &reserves, &step.entry, now)?;
+            if step.entry.state.is_at_rest() {
+                self.wake_followers(&step.entry, now)?;
+            }
+            count.new += 1;
+            return Ok(());
+        };
+        let newer = desired.freshness.supersedes(&entry.desired.freshness);
+        let differs = desired.digest != entry.desired.digest;
+        let before = entry.desired.clone();
+        let predecessor = self.predecessor_of(flow, desired.after.as_ref().map(erp_core::id::Key::as_str))?;
+        let step = step::step(
+            entry,
+            Event::Observed { desired, units, money },
+            Surroundings { policy, now, predecessor },
+        );
+        if !newer {
+            return Ok(());
+        }
+        let told = step.story.is_some();
+        if told || step.entry.desired != before {
+            self.store(id, &step, now)?;
+        }
+        // What the flow does not send may have changed too (a shipped quantity): the record is kept as it was seen.
+        self.replace_payload(id, &payload)?;
+        if differs {
+            self.keep_raw(id, now, raw.as_deref())?;
+            count.changed += 1;
+        }
+        self.reserve(id, flow, &reserves, &step.entry, now)
+    }
+
+    fn replace_payload(&self, id: i64, payload: &[u8]) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE entries SET payload = ?2 WHERE id = ?1 AND payload <> ?2")
+            .and_then(|mut set| set.execute(params![id, pack(payload)]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    fn keep_raw(&self, id: i64, now: Timestamp, raw: Option<&[u8]>) -> Result<()> {
+        let Some(raw) = raw else { return Ok(()) };
+        let packed =
+            zstd::bulk::compress(raw, 1).map_err(|e| Error::unexpected("compression").with_source(e))?;
+        self.db
+            .prepare_cached("INSERT INTO evidence VALUES (?1, ?2, ?3)")
+            .and_then(|mut add| add.execute(params![id, now.as_micros(), packed]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    fn reserve(
+        &self,
+        id: i64,
+        flow: &str,
+        reserves: &[super::Reserve],
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Result<()> {
+        let counted = entry.receipt.as_ref().map(|_| now.as_micros());
+        for one in reserves {
+            let (open, shipped) = (to_micro(one.open), to_micro(one.shipped));
+            let before: Option<i64> = self
+                .db
+                .prepare_cached("SELECT shipped FROM reserves WHERE entry = ?1 AND sku = ?2")
+                .and_then(|mut get| get.query_row(params![id, one.sku], |row| row.get(0)).optional())
+                .map_err(broken)?;
+            self.db
+                .prepare_cached(
+                    "INSERT INTO reserves (entry, sku, flow, open, shipped, counted_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                     ON CONFLICT (entry, sku) DO UPDATE SET open = ?4, shipped = ?5, counted_at = coalesce(counted_at, ?6)",
+                )
+                .and_then(|mut put| put.execute(params![id, one.sku, flow, open, shipped, counted]))
+                .map_err(broken)?;
+            if shipped > before.unwrap_or(0) {
+                self.db
+                    .prepare_cached(
+                        "INSERT INTO shipments VALUES (?1, ?2, ?3) ON CONFLICT (flow, sku) DO UPDATE SET at = max(at, ?3)",
+                    )
+                    .and_then(|mut put| put.execute(params![flow, one.sku, now.as_micros()]))
+                    .map_err(broken)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
+        let mut all: BTreeMap<String, Reserved> = BTreeMap::new();
+        let mut open = self
+            .db
+            .prepare_cached(
+                "SELECT sku, sum(open) FROM reserves WHERE flow = ?1 AND open > 0 AND counted_at <= ?2 GROUP BY sku",
+            )
+            .map_err(broken)?;
+        let rows = open
+            .query_map(params![flow, as_of.as_micros()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })
+            .map_err(broken)?;
+        for row in rows {
+            let (sku, units) = row.map_err(broken)?;
+            all.entry(sku).or_default().counted = from_micro(units);
+        }
+        let mut shipped =
+            self.db.prepare_cached("SELECT sku, at FROM shipments WHERE flow = ?1").map_err(broken)?;
+        let rows = shipped
+            .query_map([flow], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+            .map_err(broken)?;
+        for row in rows {
+            let (sku, at) = row.map_err(broken)?;
+            all.entry(sku).or_default().shipped_at = Some(Timestamp::from_micros(at));
+        }
+        Ok(all)
+    }
+
+    pub(super) fn take(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken> {
+        let turns = self.take_due(flow, limit, now)?;
+        Ok(Taken { turns, next_wake: self.next_wake(flow)? })
+    }
+
+    pub(super) fn is_paused(&self, flow: &str) -> Result<bool> {
+        self.db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM flows WHERE flow = ?1 AND paused IS NOT NULL)")
+            .and_then(|mut ask| ask.query_row([flow], |row| row.get(0)))
+            .map_err(broken)
+    }
+
+    fn take_due(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
+        let policy = self.policy(flow)?;
+        let limit = if self.is_paused(flow)? { 0 } else { limit };
+        let due = self.due(flow, now, limit.saturating_add(WAKE_BATCH))?;
+        let closed = self
+            .meta("nothing_before")?
+            .and_then(|text| text.parse().ok())
+            .is_some_and(|until| Timestamp::from_micros(until) > now);
+        let mut lanes = BTreeSet::new();
+        let mut turns = Vec::new();
+        for (id, entry) in due {
+            let overdue = entry.deadline.is_some_and(|deadline| deadline <= now);
+            if entry.lease.is_some() || overdue || entry.state == State::Deferred {
+                self.advance(id, Event::Woken, &policy, now)?;
+                continue;
+            }
+            let writes = matches!(entry.state, State::Pending | State::Waiting) || !policy.look_up;
+            if turns.len() >= limit || (writes && closed) || self.lane_is_blocked(id, &entry, &mut lanes)? {
+                continue;
+            }
+            let Some(turn) = self.take_one(id, entry, &policy, now)? else { continue };
+            turns.push(turn);
+        }
+        Ok(turns)
+    }
+
+    fn due(&self, flow: &str, now: Timestamp, limit: usize) -> Result<Vec<(i64, Entry)>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries WHERE flow = ?1 AND wake_at <= ?2 ORDER BY wake_at, id LIMIT ?3"
+        );
+        let mut select = self.db.prepare_cached(&sql).map_err(broken)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = select
+            .query_map(params![flow, now.as_micros(), limit], |row| {
+                read(row).map(|(id, entry, _)| (id, entry))
+            })
+            .map_err(broken)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(broken)
+    }
+
+    /// Whether another entry of the same ordering key is being worked on, or was taken a moment ago.
+    fn lane_is_blocked(&self, id: i64, entry: &Entry, lanes: &mut BTreeSet<String>) -> Result<bool> {
+        if entry.ordering == entry.key.as_str() {
+            return Ok(false);
+        }
+        if !lanes.insert(entry.ordering.clone()) {
+            return Ok(true);
+        }
+        self.db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM entries WHERE flow = ?1 AND ordering = ?2 AND id <> ?3 AND ordering <> key \
+                 AND state IN ('sending', 'accepted', 'in_doubt'))",
+            )
+            .and_then(|mut ask| ask.query_row(params![entry.flow, entry.ordering, id], |row| row.get(0)))
+            .map_err(broken)
+    }
+
+    fn take_one(&mut self, id: i64, entry: Entry, policy: &Policy, now: Timestamp) -> Result<Option<Turn>> {
+        let predecessor_id = self.predecessor_native(&entry)?;
+        let predecessor = self.predecessor(&entry)?;
+        let step = step::step(entry, Event::Taken, Surroundings { policy, now, predecessor });
+        let Some(action) = step.action else { return Ok(None) };
+        self.store(id, &step, now)?;
+        let payload = self.payload(id)?.unwrap_or_default();
+        Ok(Some(Turn { id, entry: step.entry, action, payload, predecessor: predecessor_id }))
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        flow: &str,
+        resolutions: Vec<Resolution>,
+        now: Timestamp,
+    ) -> Result<Vec<Signal>> {
+        let policy = self.policy(flow)?;
+        let mut signals = Vec::new();
+        for Resolution { id, fence, report, rounding } in resolutions {
+            let event = match report {
+                Report::Written(result) => {
+                    if matches!(result, WriteResult::Applied(_)) {
+                        self.keep_rounding(id, fence, rounding)?;
+                    }
+                    Event::Outcome { fence, result }
+                }
+                Report::Looked(began, found) => {
+                    if matches!(found, step::LookResult::Equal(_)) {
+                        self.keep_rounding(id, fence, rounding)?;
+                    }
+                    Event::Looked { fence, began, found }
+                }
+                Report::PutBack(wake_at) => {
+                    self.put_back(id, fence, wake_at)?;
+                    continue;
+                }
+            };
+            let (step, had_receipt) = self.advance(id, event, &policy, now)?;
+            if !had_receipt && step.entry.receipt.is_some() {
+                self.db
+                    .prepare_cached(
+                        "UPDATE reserves SET counted_at = ?2 WHERE entry = ?1 AND counted_at IS NULL",
+                    )
+                    .and_then(|mut set| set.execute(params![id, now.as_micros()]))
+                    .map_err(broken)?;
+            }
+            signals.extend(step.signal);
+        }
+        Ok(signals)
+    }
+
+    /// Nothing was sent: the entry goes back to its place in the queue. No try is counted.
+    fn put_back(&self, id: i64, fence: i64, wake_at: Timestamp) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE entries SET state = CASE state WHEN 'sending' THEN 'waiting' ELSE state END, lease_until = NULL, \
+                 last_send = CASE state WHEN 'sending' THEN NULL ELSE last_send END, wake_at = ?3 \
+                 WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL",
+            )
+            .and_then(|mut set| set.execute(params![id, fence, wake_at.as_micros()]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    fn keep_rounding(&self, id: i64, fence: i64, rounding: Option<(Currency, Components)>) -> Result<()> {
+        let text = rounding.filter(|(_, gap)| !gap.is_zero()).map(|(_, gap)| json(&gap)).transpose()?;
+        self.db
+            .prepare_cached(
+                "UPDATE entries SET rounding = ?3 WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL",
+            )
+            .and_then(|mut set| set.execute(params![id, fence, text]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    /// One step of one stored entry. Also tells whether it had a receipt before.
+    fn advance(&mut self, id: i64, event: Event, policy: &Policy, now: Timestamp) -> Result<(Step, bool)> {
+        let entry = self.by_id(id)?;
+        let had_receipt = entry.receipt.is_some();
+        let predecessor = self.predecessor(&entry)?;
+        let step = step::step(entry, event, Surroundings { policy, now, predecessor });
+        self.store(id, &step, now)?;
+        Ok((step, had_receipt))
+    }
+
+    fn store(&self, id: i64, step: &Step, now: Timestamp) -> Result<()> {
+        update(&self.db, id, &step.entry)?;
+        self.tell(id, now, step.story.as_deref())?;
+        if step.entry.state.is_at_rest() && step.story.is_some() {
+            self.wake_followers(&step.entry, now)?;
+        }
+        Ok(())
+    }
+
+    fn wake_followers(&self, entry: &Entry, now: Timestamp) -> Result<()> {
+        if entry.state == State::Held {
+            return Ok(());
+        }
+        self.db
+            .prepare_cached(
+                "UPDATE entries SET wake_at = ?3 WHERE state = 'deferred' AND after_key = ?2 AND flow = ?1",
+            )
+            .and_then(|mut wake| wake.execute(params![entry.flow, entry.key.as_str(), now.as_micros()]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    fn tell(&self, id: i64, now: Timestamp, text: Option<&str>) -> Result<()> {
+        let Some(text) = text else { return Ok(()) };
+        self.db
+            .prepare_cached("INSERT INTO story VALUES (?1, ?2, ?3)")
+            .and_then(|mut add| add.execute(params![id, now.as_micros(), text]))
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    fn predecessor(&self, entry: &Entry) -> Result<Predecessor> {
+        self.predecessor_of(&entry.flow, entry.desired.after.as_ref().map(erp_core::id::Key::as_str))
+    }
+
+    fn predecessor_of(&self, flow: &str, after: Option<&str>) -> Result<Predecessor> {
+        let Some(after) = after else { return Ok(Predecessor::AtRest) };
+        let state: Option<String> = self
+            .db
+            .prepare_cached("SELECT state FROM entries WHERE flow = ?1 AND key = ?2")
+            .and_then(|mut ask| ask.query_row([flow, after], |row| row.get(0)).optional())
+            .map_err(broken)?;
+        Ok(match state.as_deref() {
+            Some("settled" | "excluded" | "written_off") => Predecessor::AtRest,
+            _ => Predecessor::Open,
+        })
+    }
+
+    fn predecessor_native(&self, entry: &Entry) -> Result<Option<NativeId>> {
+        let Some(after) = &entry.desired.after else { return Ok(None) };
+        let native: Option<Option<String>> = self
+            .db
+            .prepare_cached("SELECT native_id FROM entries WHERE flow = ?1 AND key = ?2")
+            .and_then(|mut ask| {
+                ask.query_row([entry.flow.as_str(), after.as_str()], |row| row.get(0)).optional()
+            })
+            .map_err(broken)?;
+        Ok(native.flatten().map(NativeId::from))
+    }
+
+    pub(super) fn by_key(&self, flow: &str, key: &str) -> Result<Option<(i64, Entry)>> {
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE flow = ?1 AND key = ?2");
+        self.db
+            .prepare_cached(&sql)
+            .and_then(|mut get| {
+                get.query_row([flow, key], |row| read(row).map(|(id, entry, _)| (id, entry))).optional()
+            })
+            .map_err(broken)
+    }
+
+    fn by_id(&self, id: i64) -> Result<Entry> {
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
+        self.db
+            .prepare_cached(&sql)
+            .and_then(|mut get| get.query_row([id], |row| read(row).map(|(_, entry, _)| entry)))
+            .map_err(broken)
+    }
+
+    pub(super) fn payload(&self, id: i64) -> Result<Option<Bytes>> {
+        let packed: Option<Vec<u8>> = self
+            .db
+            .prepare_cached("SELECT payload FROM entries WHERE id = ?1")
+            .and_then(|mut get| get.query_row([id], |row| row.get(0)).optional())
+            .map_err(broken)?;
+        packed.map(|packed| unpack(&packed)).transpose()
+    }
+
+    pub(super) fn mark(&self, flow: &str) -> Result<Mark> {
+        let row: Option<(Option<String>, Option<i64>)> = self
+            .db
+            .query_row("SELECT watermark, covered_until FROM flows WHERE flow = ?1", [flow], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+            .map_err(broken)?;
+        let (watermark, covered) = row.unwrap_or_default();
+        let watermark = watermark.map(|text| serde_json::from_str(&text)).transpose().map_err(|e| {
+            Error::new(ErrorKind::WatermarkExpired, "the stored watermark cannot be read").with_source(e)
+        })?;
+        Ok(Mark { watermark, covered_until: covered.map(Timestamp::from_micros) })
+    }
+
+    pub(super) fn set_feed_state(&self, flow: &str, state: &FeedState) -> Result<()> {
+        self.db
+            .execute("UPDATE flows SET feed = ?2 WHERE flow = ?1", params![flow, json(state)?])
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    fn next_wake(&self, flow: &str) -> Result<Option<Timestamp>> {
+        let wake: Option<i64> = self
+            .db
+            .prepare_cached("SELECT min(wake_at) FROM entries WHERE flow = ?1 AND wake_at IS NOT NULL")
+            .and_then(|mut ask| ask.query_row([flow], |row| row.get(0)))
+            .map_err(broken)?;
+        Ok(wake.map(Timestamp::from_micros))
+    }
+
+    pub(super) fn operate(&mut self, order: &Order, now: Timestamp) -> Result<Vec<Effect>> {
+        let mut effects = Vec::new();
+        for EntryView { id, entry, .. } in self.entries(&order.select)? {
+            let before = entry.state;
+            let (label, key) = (entry.label.clone(), entry.key.clone());
+            if let Err(text) = step::permitted(&entry, &order.verb) {
+                effects.push(Effect { label, key, before, after: before, text, applies: false });
+                continue;
+            }
+            let policy = self.policy(&entry.flow.clone())?;
+            let predecessor = self.predecessor(&entry)?;
+            let event = Event::Operator(order.verb.clone());
+            let step = step::step(entry, event, Surroundings { policy: &policy, now, predecessor });
+            let (after, text) = (step.entry.state, step.story.clone().unwrap_or_default());
+            if !order.preview {
+                self.store(id, &step, now)?;
+                self.audit(
+                    now,
+                    &order.who,
+                    order.verb.name(),
+                    key.as_str(),
+                    &order.why,
+                    before.name(),
+                    after.name(),
+                )?;
+            }
+            effects.push(Effect { label, key, before, after, text, applies: true });
+        }
+        Ok(effects)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a row of the audit log has that many columns")]
+    pub(super) fn audit(
+        &self,
+        now: Timestamp,
+        who: &str,
+        verb: &str,
+        scope: &str,
+        why: &str,
+        before: &str,
+        after: &str,
+    ) -> Result<()> {
+        self.db
+            .execute(
+                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![now.as_micros(), who, verb, scope, why, before, after],
+            )
+            .map_err(broken)?;
+        Ok(())
+    }
+
+    pub(super) fn entries(&self, select: &Select) -> Result<Vec<EntryView>> {
+        let (filter, values) = filter(select);
+        let limit = select.limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
+        let sql = format!("SELECT {COLUMNS} FROM entries WHERE {filter} ORDER BY wanted_since, id{limit}");
+        let mut query = self.db.prepare_cached(&sql).map_err(broken)?;
+        let rows = query
+            .query_map(params_from_iter(values), |row| {
+                read(row).map(|(id, entry, rounding)| EntryView { id, entry, rounding })
+            })
+            .map_err(broken)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(broken)
+    }
+}
+
+/// A WHERE clause and its values.
+pub(super) fn filter(select: &Select) -> (String, Vec<String>) {
+    let mut clauses = vec!["1 = 1".to_owned()];
+    let mut values = Vec::new();
+    if let Some(flow) = &select.flow {
+        values.push(flow.clone());
+        clauses.push(format!("flow = ?{}", values.len()));
+    }
+    if let Some(state) = select.state {
+        values.push(state.name().to_owned());
+        clauses.push(format!("state = ?{}", values.len()));
+    }
+    if let Some(name) = &select.name {
+        values.push(name.clone());
+        let n = values.len();
+        clauses.push(format!("(key = ?{n} OR label = ?{n} OR native_id = ?{n})"));
+    }
+    if let Some(group) = &select.group {
+        values.push(group.clone());
+        clauses.push(format!("cause_group = ?{}", values.len()));
+    }
+    (clauses.join(" AND "), values)
+}
+
+/// The codec header of stored payloads: what follows is JSON as it is, or compressed. Encryption will be a third.
+const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+/// Smaller payloads are not worth compressing.
+const COMPRESS_FROM: usize = 1024;
+/// The largest payload that is unpacked.
+const PAYLOAD_MAX: usize = 64 << 20;
+
+fn pack(payload: &[u8]) -> Vec<u8> {
+    if payload.len() >= COMPRESS_FROM
+        && let Ok(packed) = zstd::bulk::compress(payload, 1)
+    {
+        return [&[ZSTD], packed.as_slice()].concat();
+    }
+    [&[PLAIN], payload].concat()
+}
+
+fn unpack(packed: &[u8]) -> Result<Bytes> {
+    match packed.split_first() {
+        None => Ok(Bytes::new()),
+        Some((&PLAIN, payload)) => Ok(Bytes::copy_from_slice(payload)),
+        Some((&ZSTD, packed)) => zstd::bulk::decompress(packed, PAYLOAD_MAX)
+            .map(Bytes::from)
+            .map_err(|e| Error::unexpected("a stored record cannot be unpacked").with_source(e)),
+        Some((codec, _)) => Err(Error::config(format!("a stored record has the unknown codec {codec}"))),
+    }
+}

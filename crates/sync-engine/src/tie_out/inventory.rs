@@ -1,0 +1,154 @@
+//! Stock: what the source says the shop should hold against what the shop holds.
+
+use super::{Category, Item, TieOut, Tieable, With};
+use crate::entry::State;
+use crate::flow::{Stock, shop_quantity};
+use crate::ledger::{EntryView, Select};
+use async_trait::async_trait;
+use erp_core::Decimal;
+use erp_core::context::Context;
+use erp_core::error::Result;
+use erp_core::feed::Window;
+use erp_core::id::{Key, LocationId, Sku};
+use erp_core::model::{Basis, InventoryLevel, InventoryQuery};
+use erp_core::roles::level_key;
+use erp_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use std::collections::BTreeMap;
+
+/// Both figures of one product at one place.
+#[derive(Debug, Clone, Default)]
+struct Pair {
+    wanted: Option<Decimal>,
+    held: Option<Decimal>,
+}
+
+#[async_trait]
+impl Tieable for Stock {
+    async fn tie_out(&self, cx: &Context, window: Window, with: &With) -> Result<TieOut> {
+        let cut_off = with.ledger.mark(&with.flow).await?.covered_until;
+        let as_of = with.clock.now();
+        let mut pairs: BTreeMap<Key, (Sku, Pair)> = BTreeMap::new();
+        let mut levels = self.source.inventory(cx, InventoryQuery::new());
+        let mut readings = Vec::new();
+        while let Some(level) = levels.next().await {
+            readings.push(level?);
+        }
+        // What is added for counted orders belongs to the same instant as the readings.
+        let reserved = self.reserved(with, as_of).await?;
+        for level in readings {
+            if let Some((key, sku, value)) = self.wanted(&level, &reserved) {
+                pairs.entry(key).or_insert((sku, Pair::default())).1.wanted = Some(value);
+            }
+        }
+        let mut statement =
+            self.sink.inventory_statement(cx, InventoryQuery::new().at(self.shop_locations()));
+        while let Some(level) = statement.next().await {
+            let level = level?;
+            let key = level_key(&level.sku, level.location.as_str());
+            pairs.entry(key).or_insert((level.sku, Pair::default())).1.held = Some(level.quantity.value);
+        }
+        let select = Select { flow: Some(with.flow.clone()), ..Select::default() };
+        let entries: BTreeMap<Key, EntryView> = with
+            .ledger
+            .entries(select)
+            .await?
+            .into_iter()
+            .map(|view| (view.entry.key.clone(), view))
+            .collect();
+        let mut report = TieOut {
+            flow: with.flow.clone(),
+            source: self.source.identity().system.to_string(),
+            target: self.sink.identity().system.to_string(),
+            window,
+            as_of,
+            cut_off,
+            rows: BTreeMap::new(),
+            rounding: BTreeMap::new(),
+            items: Vec::new(),
+        };
+        for (key, (sku, pair)) in pairs {
+            book(&mut report, &key, &sku, &pair, entries.get(&key));
+        }
+        Ok(report)
+    }
+}
+
+impl Stock {
+    async fn reserved(
+        &self,
+        with: &With,
+        as_of: Timestamp,
+    ) -> Result<BTreeMap<String, crate::ledger::Reserved>> {
+        match &self.orders {
+            Some(flow) => with.ledger.reserved(flow, as_of).await,
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    fn wanted(
+        &self,
+        level: &InventoryLevel,
+        reserved: &BTreeMap<String, crate::ledger::Reserved>,
+    ) -> Option<(Key, Sku, Decimal)> {
+        let place: LocationId = self.shop_location(&level.location)?;
+        let counted = match level.basis {
+            Basis::Available => {
+                reserved.get(&level.sku.as_str().to_uppercase()).map_or(Decimal::ZERO, |one| one.counted)
+            }
+            Basis::OnHand => Decimal::ZERO,
+        };
+        let value = shop_quantity(level.quantity.value, level.basis, counted);
+        Some((level_key(&level.sku, place.as_str()), level.sku.clone(), value))
+    }
+}
+
+fn book(report: &mut TieOut, key: &Key, sku: &Sku, pair: &Pair, view: Option<&EntryView>) {
+    let (wanted, held) = (pair.wanted.map(|one| one.normalize()), pair.held.map(|one| one.normalize()));
+    let (category, text, remedy) = match (wanted, held) {
+        (Some(wanted), Some(held)) if wanted == held => (Category::Agreed, String::new(), String::new()),
+        // The source does not keep this product: the shop's figure is the shop's own affair.
+        (None, Some(_)) if view.is_none() => {
+            (Category::Excluded, "not kept by the source".to_owned(), String::new())
+        }
+        _ => explain(wanted, held, view),
+    };
+    let row = report.row(category);
+    if let Some(wanted) = wanted {
+        row.source.add(wanted, None);
+    }
+    if let Some(held) = held {
+        row.target.add(held, None);
+    }
+    if matches!(category, Category::Held | Category::Unexplained) {
+        report.items.push(Item { label: sku.to_string(), key: key.to_string(), category, text, remedy });
+    }
+}
+
+fn explain(
+    wanted: Option<Decimal>,
+    held: Option<Decimal>,
+    view: Option<&EntryView>,
+) -> (Category, String, String) {
+    let show = |value: Option<Decimal>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
+    let text = format!("the source makes it {}, the shop holds {}", show(wanted), show(held));
+    let Some(EntryView { entry, .. }) = view else {
+        return (Category::OnTheWay, format!("{text}; not read yet"), String::new());
+    };
+    match entry.state {
+        State::Held => {
+            let cause = entry.cause.clone();
+            let (why, remedy) = cause.map_or_else(Default::default, |cause| (cause.message, cause.remedy));
+            (Category::Held, format!("{text}: {why}"), remedy)
+        }
+        State::WrittenOff => (Category::WrittenOff, text, String::new()),
+        // The shop holds what the ledger proved, and the source has moved since the last read.
+        State::Settled if held == Some(entry.units.normalize()) => {
+            (Category::OnTheWay, format!("{text}; moved since the last read"), String::new())
+        }
+        State::Settled => {
+            (Category::Unexplained, text, "somebody else wrote it; the next read mends it".to_owned())
+        }
+        _ => (Category::OnTheWay, text, String::new()),
+    }
+}
