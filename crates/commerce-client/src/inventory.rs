@@ -100,6 +100,9 @@ async fn write(
     path: &'static str,
     operation: &'static str,
 ) -> Vec<Outcome> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
     let _lane = client.caches().stock_lane.lock().await;
     let mut outcomes: Vec<Option<Outcome>> = wanted.iter().map(|_| None).collect();
     let mut queue = match prepare(client, cx, &wanted, &mut outcomes).await {
