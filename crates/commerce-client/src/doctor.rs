@@ -6,7 +6,8 @@
 use crate::client::{CommerceClient, Page};
 use crate::wire::page::Search;
 use bytes::Bytes;
-use erp_core::connector::{Finding, Need};
+use erp_core::capability::Capabilities;
+use erp_core::connector::{Connector as _, Finding, Need};
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::time::Timestamp;
@@ -69,16 +70,24 @@ fn trials(need: Need) -> Vec<Trial> {
             list("read customers", "Magento_Customer::customer", "customers/search"),
             refused("write customers", "Magento_Customer::manage", Method::PUT, "customers/0"),
         ],
-        Need::WritePrices => vec![
-            list("read products", PRODUCTS, "products"),
-            refused("write prices", "Magento_Catalog::catalog", Method::POST, "products/base-prices"),
-        ],
         Need::WriteFulfillments => vec![
             list("read orders", ORDERS, "orders"),
             list("read shipments", "Magento_Sales::shipment", "shipments"),
             refused("write shipments", "Magento_Sales::ship", Method::POST, "order/0/ship"),
         ],
         _ => Vec::new(),
+    }
+}
+
+/// Whether the connector has the role that a need is about: what is not there cannot be found good.
+const fn has_role(can: &Capabilities, need: Need) -> bool {
+    match need {
+        Need::ReadOrders | Need::WriteBackOrders => can.order_source.is_some(),
+        Need::ReadInventory => can.inventory_source.is_some(),
+        Need::WriteInventory => can.inventory_sink.is_some(),
+        Need::ReadCustomers | Need::WriteCustomers => can.customer_store.is_some(),
+        Need::WriteFulfillments => can.fulfillment_sink.is_some(),
+        _ => false,
     }
 }
 
@@ -89,7 +98,6 @@ fn label(resource: &str) -> &'static str {
         "Magento_Sales::create" => "Sales > Operations > Orders > Actions > Create",
         "Magento_Sales::ship" => "Sales > Operations > Orders > Actions > Ship",
         "Magento_Sales::shipment" => "Sales > Operations > Shipments",
-        "Magento_Catalog::catalog" => "Catalog",
         "Magento_Catalog::products" => "Catalog > Inventory > Products",
         "Magento_Customer::customer" => "Customers",
         "Magento_Customer::manage" => "Customers > All Customers",
@@ -107,11 +115,12 @@ impl CommerceClient {
         needs.sort_unstable();
         needs.dedup();
         for need in needs {
-            let trials = trials(need);
-            if trials.is_empty() {
-                let text = "this connector does not play that role";
+            if !has_role(&self.capabilities(), need) {
+                let text = "this connector has no such role";
                 findings.push(Finding::bad(format!("{need:?}"), text, "use another system for it"));
+                continue;
             }
+            let trials = trials(need);
             if need == Need::WriteBackOrders && !self.config().write_back {
                 let detail = "write_back is off, so nothing is ever written onto orders";
                 findings.push(Finding::warning("write-back", detail, "set write_back = true if you want it"));
@@ -266,8 +275,12 @@ fn judge(trial: &Trial, answer: Result<String>) -> Finding {
             let remedy = "compare the four secrets with System > Extensions > Integrations; is the integration active?";
             Finding::bad(trial.check, detail, remedy)
         }
-        ErrorKind::Transient | ErrorKind::Throttled => {
+        ErrorKind::Throttled => {
             Finding::warning(trial.check, detail, "the shop could not answer just now; try again")
+        }
+        ErrorKind::Transient => {
+            let remedy = "see that the shop is up, out of maintenance and reachable from here; try again";
+            Finding::bad(trial.check, detail, remedy)
         }
         _ => Finding::bad(trial.check, detail, "see base_url, store and the shop's modules"),
     }

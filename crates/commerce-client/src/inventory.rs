@@ -24,7 +24,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,7 +39,7 @@ const COMPOSITE: [&str; 3] = ["configurable", "bundle", "grouped"];
 #[async_trait]
 impl InventorySource for CommerceClient {
     fn inventory(&self, cx: &Context, query: InventoryQuery) -> Items<InventoryLevel> {
-        levels(self.clone(), cx.clone(), query.locations)
+        levels(self.clone(), cx.clone(), &query.locations)
     }
 
     async fn inventory_of(&self, cx: &Context, skus: &[Sku]) -> Result<Vec<InventoryLevel>> {
@@ -69,7 +69,7 @@ impl InventorySink for CommerceClient {
     }
 
     fn inventory_statement(&self, cx: &Context, query: InventoryQuery) -> Items<InventoryLevel> {
-        levels(self.clone(), cx.clone(), query.locations)
+        levels(self.clone(), cx.clone(), &query.locations)
     }
 }
 
@@ -100,6 +100,9 @@ async fn write(
     path: &'static str,
     operation: &'static str,
 ) -> Vec<Outcome> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
     let _lane = client.caches().stock_lane.lock().await;
     let mut outcomes: Vec<Option<Outcome>> = wanted.iter().map(|_| None).collect();
     let mut queue = match prepare(client, cx, &wanted, &mut outcomes).await {
@@ -304,8 +307,8 @@ fn in_locations(client: &CommerceClient, search: Search, asked: &[LocationId]) -
     search.and("source_code", "in", codes.join(","))
 }
 
-fn levels(client: CommerceClient, cx: Context, asked: Vec<LocationId>) -> Items<InventoryLevel> {
-    let search = in_locations(&client, Search::new(), &asked);
+fn levels(client: CommerceClient, cx: Context, asked: &[LocationId]) -> Items<InventoryLevel> {
+    let search = in_locations(&client, Search::new(), asked);
     let walk = Walk::new(client, cx, search);
     stream::try_unfold(walk, |mut walk| async move {
         let level = walk.next().await?;
@@ -323,7 +326,7 @@ struct Walk {
     base: Search,
     last_sku: Option<String>,
     /// The places of `last_sku` that were delivered.
-    seen: BTreeMap<String, ()>,
+    seen: BTreeSet<String>,
     current: u32,
     rows: VecDeque<InventoryLevel>,
     done: bool,
@@ -331,7 +334,7 @@ struct Walk {
 
 impl Walk {
     fn new(client: CommerceClient, cx: Context, base: Search) -> Self {
-        let seen = BTreeMap::new();
+        let seen = BTreeSet::new();
         Self { client, cx, base, last_sku: None, seen, current: 1, rows: VecDeque::new(), done: false }
     }
 
@@ -371,7 +374,7 @@ impl Walk {
                 self.last_sku = Some(sku.clone());
                 self.seen.clear();
             }
-            if self.seen.insert(place.clone(), ()).is_none() {
+            if self.seen.insert(place.clone()) {
                 fresh += 1;
                 let quantity = Quantity::new(quantity);
                 let level = InventoryLevel::new(sku, place.as_str(), quantity, Basis::OnHand, row.started);

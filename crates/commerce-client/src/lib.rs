@@ -1,6 +1,32 @@
-//! Adobe Commerce (Magento 2) for the roles of erp-core.
+//! Adobe Commerce (Magento 2) on premises and on cloud infrastructure, for the roles of erp-core.
+//!
+//! ```
+//! use commerce_client::CommerceClient;
+//! use erp_core::prelude::*;
+//!
+//! # fn main() -> Result<()> {
+//! let shop = CommerceClient::builder("shop-eu")
+//!     .base_url("https://shop.example")
+//!     .integration("consumer-key", "consumer-secret", "access-token", "access-token-secret")
+//!     .build()?;
+//!
+//! // Nothing is sent before a stream is polled.
+//! let changes: Feed<_> = shop.order_changes(&Context::new(), Default::default(), None);
+//! # drop(changes);
+//! assert!(shop.capabilities().order_source.is_some());
+//! # Ok(()) }
+//! ```
+//!
+//! | role | what it is made of |
+//! | --- | --- |
+//! | [`OrderSource`](erp_core::roles::OrderSource) | `orders` by key, with a sweep of late commits; write-back of numbers, off by default |
+//! | [`InventorySource`](erp_core::roles::InventorySource), [`InventorySink`](erp_core::roles::InventorySink) | source items, one writer at a time, unknown products refused |
+//! | [`FulfillmentSink`](erp_core::roles::FulfillmentSink) | `order/{id}/ship`, looked up by a marker before every create |
+//!
+//! `probe` tries each need for real and names the right that is missing as System > Extensions > Integrations calls it.
+//! What is not modelled goes through [`CommerceClient::get`] and [`CommerceClient::post`] with the same login.
 
-pub mod auth;
+mod auth;
 pub mod client;
 mod clock;
 pub mod config;

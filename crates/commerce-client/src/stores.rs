@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// How long the directory is good, and how soon an unknown store may ask for it anew.
 const GOOD_FOR: Duration = Duration::from_secs(60 * 60);
+const OP: &str = "commerce.read_stores";
 const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// The shop's stores.
@@ -97,7 +98,6 @@ impl CommerceClient {
         {
             return Ok(Arc::clone(directory));
         }
-        const OP: &str = "commerce.read_stores";
         let call = Call::read(OP);
         let stores = self.send(cx, call, Method::GET, "store/storeConfigs", "", None).await?;
         let websites = self.send(cx, call, Method::GET, "store/websites", "", None).await?;

@@ -191,7 +191,7 @@ impl<S: Shelf> Pass<S> {
         let newest = Search::new().descending("updated_at").page(1, 1).fields(S::HEAD_FIELDS);
         let page = client.page(&self.cx, S::OPERATION, S::PATH, &newest).await?;
         let now = page.date.unwrap_or(page.started);
-        let highest = page.rows.first().and_then(|row| row.head.as_ref()).and_then(|head| changed(head));
+        let highest = page.rows.first().and_then(|row| row.head.as_ref()).and_then(changed);
         let mark = highest.map_or(now, |highest| highest.min(now)).minus(client.config().overlap());
         Ok((now, mark))
     }
@@ -214,7 +214,7 @@ impl<S: Shelf> Pass<S> {
                     self.events.push_back(FeedEvent::Poison(poison));
                 }
                 Placed::Row(id, row) => {
-                    let at = row.head.as_ref().and_then(|head| created(head)).unwrap_or(reading.now);
+                    let at = row.head.as_ref().and_then(created).unwrap_or(reading.now);
                     if reading.snapshot && at.plus(horizon) < reading.now {
                         // History has gaps that nobody waits for any more.
                         reading.position.ids.top = reading.position.ids.top.max(id);
@@ -225,7 +225,7 @@ impl<S: Shelf> Pass<S> {
             }
         }
         if reading.keyset.is_done() {
-            let searches = self.sweep_plan(&reading.position, reading.bound);
+            let searches = Self::sweep_plan(&reading.position, reading.bound);
             let Reading { position, snapshot, resumed, now, .. } = *reading;
             if snapshot {
                 self.events.push_back(FeedEvent::SnapshotEnd);
@@ -243,7 +243,7 @@ impl<S: Shelf> Pass<S> {
     }
 
     /// Gaps by name or by stretch, and last everything above the highest key that was seen.
-    fn sweep_plan(&self, position: &Position, bound: i64) -> VecDeque<Search> {
+    fn sweep_plan(position: &Position, bound: i64) -> VecDeque<Search> {
         let (short, long): (Vec<&Gap>, Vec<&Gap>) =
             position.ids.gaps.iter().partition(|gap| gap.len() <= SHORT_GAP);
         let names: Vec<_> = short.iter().flat_map(|gap| gap.from..=gap.to).map(|id| id.to_string()).collect();
@@ -272,7 +272,7 @@ impl<S: Shelf> Pass<S> {
                     self.events.push_back(FeedEvent::Poison(poison));
                 }
                 Placed::Row(id, row) => {
-                    let at = row.head.as_ref().and_then(|head| created(head)).unwrap_or(sweep.now);
+                    let at = row.head.as_ref().and_then(created).unwrap_or(sweep.now);
                     sweep.position.ids.saw(id, at);
                     if row.head.as_ref().is_some_and(|head| self.shelf.admits(head)) {
                         self.deliver(row).await?;

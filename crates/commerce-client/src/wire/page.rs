@@ -74,6 +74,10 @@ pub const INDEX_MAX: usize = 10;
 
 impl Filter {
     /// `field condition value`, with the vendor's condition words: `eq`, `gteq`, `in` …
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and texts alike are handed in, and calls stay short"
+    )]
     pub fn new(field: &'static str, condition: &'static str, value: impl ToString) -> Self {
         Self { field, condition, value: value.to_string() }
     }
@@ -85,7 +89,7 @@ impl Search {
         Self::default()
     }
 
-    /// Adds a condition that must hold. Beyond ten it is dropped in debug builds by an assertion; callers have few.
+    /// Adds a condition that must hold. Callers have few: ten are the limit.
     pub fn and(self, field: &'static str, condition: &'static str, value: impl ToString) -> Self {
         self.any(vec![Filter::new(field, condition, value)])
     }

@@ -190,3 +190,23 @@ async fn the_doctor_names_the_missing_right() {
     }
     assert!(!named("Magento_Catalog::products"));
 }
+
+#[tokio::test]
+async fn a_role_that_is_not_there_is_never_found_good() {
+    let (emulator, client) = shop().await;
+    let cx = Context::new();
+    let roles = [Need::WriteOrders, Need::ReadPrices, Need::WritePrices, Need::ReadFulfillments];
+    let basics = client.probe(&cx, &[]).await.len();
+    let before = emulator.server.log().len();
+    client.probe(&cx, &[]).await;
+    let asked = emulator.server.log().len() - before;
+    let before = emulator.server.log().len();
+    let findings = client.probe(&cx, &roles).await;
+    assert_eq!(emulator.server.log().len() - before, asked, "nothing is tried for a role that is not there");
+    let lacking: Vec<_> = findings.iter().skip(basics).collect();
+    assert_eq!(lacking.len(), roles.len(), "{findings:?}");
+    for finding in lacking {
+        assert_eq!(finding.verdict, Verdict::Bad);
+        assert!(finding.detail.contains("no such role"), "{finding:?}");
+    }
+}

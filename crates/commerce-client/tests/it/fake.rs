@@ -25,6 +25,10 @@ impl Dice {
         (self.0 >> 11) % bound.max(1)
     }
 
+    pub(crate) fn index(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).unwrap()
+    }
+
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -129,7 +133,7 @@ impl World {
 
     /// What happens in a shop between two of our calls.
     pub(crate) fn live(&mut self) {
-        self.now += self.dice.below(30) as i64;
+        self.now += self.dice.below(30).cast_signed();
         let due: Vec<i64> =
             self.pending.iter().filter(|(_, (at, _))| *at <= self.now).map(|(id, _)| *id).collect();
         for id in due {
@@ -148,16 +152,16 @@ impl World {
                 4 => {
                     let id = self.next_id;
                     self.next_id += 1;
-                    let at = self.now + self.dice.below(3000) as i64;
+                    let at = self.now + self.dice.below(3000).cast_signed();
                     self.pending.insert(id, (at, self.now));
                 }
                 // An id that never becomes an order.
-                5 => self.next_id += 1 + self.dice.below(3) as i64,
+                5 => self.next_id += 1 + self.dice.below(3).cast_signed(),
                 // A change; its transaction began up to 50 s ago.
                 _ => {
                     let ids: Vec<i64> = self.orders.keys().copied().collect();
-                    if let Some(id) = ids.get(self.dice.below(ids.len() as u64) as usize) {
-                        let lag = self.dice.below(50) as i64;
+                    if let Some(id) = ids.get(self.dice.index(ids.len())) {
+                        let lag = self.dice.below(50).cast_signed();
                         let now = self.now;
                         let row = self.orders.get_mut(id).unwrap();
                         row.updated = (now - lag).max(row.updated);
@@ -168,7 +172,7 @@ impl World {
         }
     }
 
-    fn json(&self, id: i64, row: &Row, thin: bool) -> Value {
+    fn json(id: i64, row: &Row, thin: bool) -> Value {
         let text = |secs| Timestamp::from_secs(secs).to_utc_text();
         let address = json!({"firstname": "A", "lastname": "B", "street": ["Main 1"], "city": "Berlin", "country_id": "DE"});
         let mut order = json!({
@@ -238,7 +242,7 @@ impl World {
             return (500, json!({"message": text}).to_string());
         }
         let heads_only = query.contains_key("fields");
-        let items: Vec<_> = shown.iter().map(|(id, row)| self.json(*id, row, self.thin_lists)).collect();
+        let items: Vec<_> = shown.iter().map(|(id, row)| Self::json(*id, row, self.thin_lists)).collect();
         let text = json!({"items": items, "total_count": total}).to_string();
         if shown.len() > self.rows_max && !heads_only {
             return (200, text[..text.len() / 2].to_owned());
@@ -260,7 +264,7 @@ impl World {
             other => {
                 let id: i64 = other.strip_prefix("orders/").expect("a known path").parse().unwrap();
                 match self.orders.get(&id) {
-                    Some(row) => (200, self.json(id, row, false).to_string()),
+                    Some(row) => (200, Self::json(id, row, false).to_string()),
                     None => (404, json!({"message": "No such entity."}).to_string()),
                 }
             }

@@ -58,16 +58,16 @@ impl Ledger {
 async fn run(seed: u64) {
     let shop = FakeShop::new(seed);
     let mut dice = Dice::new(seed + 1_000_000);
-    let page_size = 1 + dice.below(7) as u32;
+    let page_size = 1 + u32::try_from(dice.below(7)).unwrap();
     {
         let mut world = shop.world();
         for _ in 0..dice.below(40) {
-            world.now += dice.below(500) as i64;
+            world.now += dice.below(500).cast_signed();
             world.insert();
         }
         world.busy = true;
         world.thin_lists = dice.chance(20);
-        world.rows_max = if dice.chance(30) { 1 + dice.below(3) as usize } else { usize::MAX };
+        world.rows_max = if dice.chance(30) { 1 + dice.index(3) } else { usize::MAX };
     }
     let (mut ledger, query) = (Ledger::default(), OrderQuery::new());
     for _ in 0..6 {

@@ -1,5 +1,7 @@
-//! The shop's connector against a scripted shop, exact wire shapes, and the emulator.
+//! The shop's connector against a scripted shop and the emulator.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod emulator;
 mod fake;
 mod feed;
+mod wire;

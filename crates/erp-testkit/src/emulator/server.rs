@@ -3,7 +3,7 @@ use crate::fault::{Fault, FaultPlan};
 use async_trait::async_trait;
 use bytes::Bytes;
 use erp_core::time::{Clock, SystemClock, Timestamp};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -275,7 +275,8 @@ impl Shared {
         log.push_back(LoggedExchange { at, method, target, status });
         drop(log);
         self.stir();
-        reply.ok_or(Broken).map(render)
+        let date = http_date(self.options.clock.now());
+        reply.ok_or(Broken).map(|reply| render(reply, &date))
     }
 
     /// `None` breaks the connection.
@@ -348,9 +349,40 @@ impl Shared {
     }
 }
 
-fn render(reply: Reply) -> hyper::Response<Full<Bytes>> {
+/// The product's own time, as web servers tell it.
+fn http_date(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let since_epoch = usize::try_from(at.as_secs().div_euclid(86_400).rem_euclid(7)).unwrap_or_default();
+    let text = at.to_utc_text();
+    let (date, time) = text.split_once(' ').unwrap_or((&text, ""));
+    let mut parts = date.splitn(3, '-');
+    let mut part = || parts.next().unwrap_or_default();
+    let (year, month, day) = (part(), part(), part());
+    let month = month.parse().ok().and_then(|month: usize| MONTHS.get(month.checked_sub(1)?));
+    let weekday = DAYS.get(since_epoch).copied().unwrap_or_default();
+    format!("{weekday}, {day} {} {year} {time} GMT", month.copied().unwrap_or_default())
+}
+
+fn render(reply: Reply, date: &str) -> hyper::Response<Full<Bytes>> {
     let mut response = hyper::Response::new(Full::new(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = reply.headers;
+    if let Ok(date) = HeaderValue::from_str(date) {
+        response.headers_mut().entry(DATE).or_insert(date);
+    }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_is_the_clocks_own() {
+        let at = |secs| http_date(Timestamp::from_secs(secs));
+        assert_eq!(at(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(at(1_780_000_000), "Thu, 28 May 2026 20:26:40 GMT");
+    }
 }

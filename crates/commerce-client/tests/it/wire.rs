@@ -1,0 +1,87 @@
+//! Exact shapes on the wire.
+
+use commerce_client::CommerceClient;
+use erp_core::context::Context;
+use erp_core::model::InventoryPut;
+use erp_core::money::Quantity;
+use erp_core::roles::InventorySink;
+use wiremock::matchers::{body_json, header, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+async fn catalogue(server: &MockServer) {
+    let products = serde_json::json!({"items": [
+        {"id": 1, "sku": "A", "type_id": "simple"}, {"id": 2, "sku": "B", "type_id": "simple"},
+        {"id": 3, "sku": "C", "type_id": "simple"}], "total_count": 3});
+    Mock::given(method("GET"))
+        .and(path("/rest/all/V1/products"))
+        .and(query_param("searchCriteria[filter_groups][0][filters][0][value]", "A,B,C"))
+        .and(query_param("fields", "items[id,sku,type_id],total_count"))
+        .and(header("authorization", "Bearer t"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(products))
+        .expect(1)
+        .mount(server)
+        .await;
+    let sources = serde_json::json!({"items": [{"source_code": "wh", "enabled": true}], "total_count": 1});
+    Mock::given(method("GET"))
+        .and(path("/rest/all/V1/inventory/sources"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(sources))
+        .expect(1)
+        .mount(server)
+        .await;
+}
+
+fn rows(skus: &[&str]) -> serde_json::Value {
+    let rows: Vec<_> = skus
+        .iter()
+        .map(|sku| serde_json::json!({"sku": sku, "source_code": "wh", "quantity": 5, "status": 1}))
+        .collect();
+    serde_json::json!({ "sourceItems": rows })
+}
+
+async fn expect_post(server: &MockServer, skus: &[&str], status: u16, answer: serde_json::Value) {
+    Mock::given(method("POST"))
+        .and(path("/rest/all/V1/inventory/source-items"))
+        .and(header("content-type", "application/json"))
+        .and(body_json(rows(skus)))
+        .respond_with(ResponseTemplate::new(status).set_body_json(answer))
+        .expect(1)
+        .named(skus.join(","))
+        .mount(server)
+        .await;
+}
+
+async fn put(server: &MockServer) -> Vec<erp_core::outcome::Outcome> {
+    let client = CommerceClient::builder("shop").base_url(server.uri()).bearer("t").build().unwrap();
+    let puts = ["A", "B", "C"].map(|sku| InventoryPut::new(sku, "wh", Quantity::new(5)));
+    client.put_inventory(&Context::new(), &puts).await
+}
+
+#[tokio::test]
+async fn the_limit_of_a_call_is_learned() {
+    let server = MockServer::start().await;
+    catalogue(&server).await;
+    let refusal = serde_json::json!({"message": "Maximum items of type \"%type\" is %max",
+        "parameters": {"type": "SourceItemInterface", "max": 2}});
+    expect_post(&server, &["A", "B", "C"], 400, refusal).await;
+    expect_post(&server, &["A", "B"], 200, serde_json::json!([])).await;
+    expect_post(&server, &["C"], 200, serde_json::json!([])).await;
+    let outcomes = put(&server).await;
+    assert!(outcomes.iter().all(|outcome| outcome.receipt().is_some()), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn one_bad_row_does_not_spoil_the_others() {
+    let server = MockServer::start().await;
+    catalogue(&server).await;
+    let refusal = serde_json::json!({"message": "Could not save Source Item"});
+    for skus in [&["A", "B", "C"][..], &["B", "C"], &["B"]] {
+        expect_post(&server, skus, 400, refusal.clone()).await;
+    }
+    for skus in [&["A"][..], &["C"]] {
+        expect_post(&server, skus, 200, serde_json::json!([])).await;
+    }
+    let outcomes = put(&server).await;
+    let applied: Vec<_> = outcomes.iter().map(|outcome| outcome.receipt().is_some()).collect();
+    assert_eq!(applied, [true, false, true]);
+    assert_eq!(outcomes[1].error().unwrap().code(), "erp.invalid");
+}
