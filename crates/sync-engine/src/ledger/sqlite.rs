@@ -44,7 +44,8 @@ enum Door {
     Inline(Box<Mutex<Store>>, Arc<dyn CommitHook>),
 }
 
-type Job = Box<dyn FnOnce(&mut Store) -> Option<Reply> + Send>;
+/// What the writer runs; it is handed the trouble instead where no transaction could begin.
+type Job = Box<dyn FnOnce(std::result::Result<&mut Store, &str>) -> Option<Reply> + Send>;
 type Reply = Box<dyn FnOnce(std::result::Result<(), String>) + Send>;
 
 /// Decides at each commit of an inline ledger whether the process dies there.
@@ -168,7 +169,7 @@ impl SqliteLedger {
             Door::Inline(store, hook) => inline(store, hook.as_ref(), work),
             Door::Writer(sender) => {
                 let (answer, result) = oneshot::channel::<Result<R>>();
-                let job: Job = Box::new(move |store| match savepoint(store, work) {
+                let job: Job = Box::new(move |store| match within(store, work) {
                     // An error of the caller's own: nothing of it was kept, and it need not wait for the others.
                     Err(error) => {
                         let _ = answer.send(Err(error));
@@ -211,6 +212,13 @@ fn execute(db: &Connection, sql: &str) -> Result<()> {
     Ok(())
 }
 
+fn within<R>(
+    store: std::result::Result<&mut Store, &str>,
+    work: impl FnOnce(&mut Store) -> Result<R>,
+) -> Result<R> {
+    savepoint(store.map_err(Error::config)?, work)
+}
+
 fn savepoint<R>(store: &mut Store, work: impl FnOnce(&mut Store) -> Result<R>) -> Result<R> {
     execute(&store.db, "SAVEPOINT job")?;
     let result = work(store);
@@ -225,19 +233,26 @@ fn savepoint<R>(store: &mut Store, work: impl FnOnce(&mut Store) -> Result<R>) -
 fn write_all(mut store: Store, jobs: &mpsc::Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let mut replies: Vec<Reply> = Vec::new();
-        let begun = store.db.execute_batch("BEGIN IMMEDIATE").map_err(broken);
+        let begun = store.db.execute_batch("BEGIN IMMEDIATE").map_err(|error| broken(error).to_string());
         let mut next = Some(first);
         while let Some(job) = next {
-            if let Some(reply) = job(&mut store) {
+            // Without a transaction each job would commit by itself, and yet be told that nothing was kept.
+            let door = match &begun {
+                Ok(()) => Ok(&mut store),
+                Err(trouble) => Err(trouble.as_str()),
+            };
+            if let Some(reply) = job(door) {
                 replies.push(reply);
             }
             next = if replies.len() < GROUP_MAX { jobs.try_recv().ok() } else { None };
         }
-        let outcome = begun.and_then(|()| store.db.execute_batch("COMMIT").map_err(broken));
+        if begun.is_err() {
+            continue;
+        }
+        let outcome = store.db.execute_batch("COMMIT").map_err(|error| broken(error).to_string());
         if outcome.is_err() {
             let _ = store.db.execute_batch("ROLLBACK");
         }
-        let outcome = outcome.map_err(|error| error.to_string());
         for reply in replies {
             reply(outcome.clone());
         }
@@ -331,7 +346,12 @@ impl RunFile {
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn open_run(&self, flows: Vec<FlowSetup>, now: Timestamp) -> Result<RunInfo> {
-        let run = self.0.path.as_deref().map(RunFile::lock).transpose()?;
+        // A handle that ran before has the run file already.
+        let before = self.run().take();
+        let run = match (before, self.0.path.as_deref()) {
+            (None, Some(path)) => Some(RunFile::lock(path)?),
+            (before, _) => before,
+        };
         let known = run.as_ref().map(|run| run.epoch);
         let (info, epoch) = self
             .write(move |store| {
@@ -485,3 +505,6 @@ impl Ledger for SqliteLedger {
         self.write(move |store| store.alerts(open_only)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The engine as its users see it: over a ledger file, and over the reference connector on virtual time.
+
+mod flows;
+mod ledger_file;
+mod operators;
+mod steps;
+mod stock;
+mod trouble;
+mod world;

@@ -1,0 +1,84 @@
+//! What a person may do in which state.
+
+use crate::world::{Bench, MINUTE};
+use erp_core::prelude::*;
+use erp_testkit::reference::CallFault;
+use futures_executor::block_on;
+use sync_engine::State;
+use sync_engine::step::{Verb, permitted};
+use sync_engine::tie_out::Category;
+
+#[test]
+fn verbs_apply_where_the_table_says_and_nowhere_else() {
+    let mut bench = Bench::new();
+    let key = bench.place();
+    bench.work(5 * MINUTE);
+    let base = bench.view(&key).entry;
+    for state in State::ALL {
+        let mut entry = base.clone();
+        entry.state = state;
+        let may = |verb: Verb| permitted(&entry, &verb).is_ok();
+        use State::{Deferred, Excluded, Held, InDoubt, Pending, Waiting, WrittenOff};
+        assert_eq!(
+            may(Verb::Retry),
+            [Held, Waiting, Deferred, Excluded, InDoubt].contains(&state),
+            "retry {state}"
+        );
+        assert_eq!(may(Verb::Release), [Held, Deferred, Excluded].contains(&state), "release {state}");
+        assert_eq!(
+            may(Verb::WriteOff),
+            [Held, Waiting, Deferred, Pending].contains(&state),
+            "write-off {state}"
+        );
+        assert_eq!(may(Verb::Reopen), state == WrittenOff, "reopen {state}");
+        entry.lease = Some(sync_engine::entry::Lease { fence: 1, until: bench.clock.now() });
+        for verb in [Verb::Retry, Verb::Release, Verb::WriteOff, Verb::Reopen] {
+            assert!(permitted(&entry, &verb).is_err(), "{state} is being worked on");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_off_is_counted_on_and_can_be_reopened() {
+    let mut bench = Bench::new();
+    let order = bench.sample.unpaid_order();
+    let key = bench.world.shop.place(order);
+    bench.work(5 * MINUTE);
+    assert!(bench.operate(&key, Verb::WriteOff));
+    bench.world.shop.release(&key);
+    bench.work(10 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key)), (State::WrittenOff, 0), "it stays so");
+    let engine = bench.engine();
+    let report = &block_on(engine.tie_out(Window::ALL)).unwrap()[0];
+    assert_eq!(report.rows[&Category::WrittenOff].source.count, 1);
+    assert_eq!(report.unexplained(), 0);
+    assert!(bench.operate(&key, Verb::Reopen));
+    bench.work(10 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key)), (State::Settled, 1));
+}
+
+#[test]
+fn a_person_may_release_an_unpaid_order() {
+    let mut bench = Bench::new();
+    let order = bench.sample.unpaid_order();
+    let key = bench.world.shop.place(order);
+    bench.work(5 * MINUTE);
+    assert!(bench.operate(&key, Verb::Release));
+    bench.work(5 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key)), (State::Settled, 1));
+}
+
+#[test]
+fn a_retry_looks_up_first_what_may_be_there() {
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    let key = bench.place();
+    bench.faults.once("orders.create", CallFault::AnswerLost);
+    bench.faults.times("orders.find", 1, 1, CallFault::NeverSent);
+    bench.work(MINUTE + std::time::Duration::from_secs(1));
+    if bench.state(&key) == State::InDoubt {
+        assert!(bench.operate(&key, Verb::Retry));
+    }
+    bench.work(30 * MINUTE);
+    assert_eq!((bench.state(&key), bench.world.erp.creates_of(&key)), (State::Settled, 1));
+}

@@ -1,0 +1,170 @@
+//! The decision core under whatever may happen.
+
+use erp_core::digest::Digest;
+use erp_core::error::{EFFECTS, Effect};
+use erp_core::feed::Freshness;
+use erp_core::prelude::*;
+use erp_testkit::rng::Rng;
+use proptest::prelude::*;
+use std::time::Duration;
+use sync_engine::entry::{Admission, Cause, Desired, Entry, State};
+use sync_engine::step::{
+    Event, LookResult, Policy, Predecessor, Proof, Surroundings, Verb, WriteResult, begin, step,
+};
+
+fn desired(rng: &mut Rng, now: Timestamp) -> Desired {
+    let cause = Cause::new("why", "why", "");
+    Desired {
+        digest: Digest::of(&rng.below(3)),
+        freshness: Freshness { version: None, read_started: now },
+        admission: match rng.below(6) {
+            0 => Admission::NotYet(cause),
+            1 => Admission::Never(cause),
+            2 => Admission::Unfit(cause),
+            _ => Admission::Due,
+        },
+        alive: rng.chance(4, 5),
+        after: rng.chance(1, 4).then(|| Key::from("shop:0")),
+    }
+}
+
+fn error(rng: &mut Rng) -> Error {
+    let kinds = [
+        ErrorKind::Transient,
+        ErrorKind::Throttled,
+        ErrorKind::Auth,
+        ErrorKind::Permission { missing: vec!["x".into()] },
+        ErrorKind::NotFound,
+        ErrorKind::Conflict,
+        ErrorKind::Invalid { fields: vec![] },
+        ErrorKind::Unsupported,
+        ErrorKind::WatermarkExpired,
+        ErrorKind::Malformed,
+        ErrorKind::Config,
+        ErrorKind::Unexpected,
+    ];
+    let kind = rng.pick(&kinds).unwrap().clone();
+    let effect: Effect = *rng.pick(&EFFECTS).unwrap();
+    let error = Error::new(kind, "trouble").with_effect(effect);
+    if rng.chance(1, 3) { error.with_retry_after(rng.span(Duration::from_secs(9999))) } else { error }
+}
+
+fn proof(rng: &mut Rng, now: Timestamp) -> Proof {
+    let receipt = Receipt::new(NativeId::from("5"), "5", now);
+    Proof { receipt, mismatch: rng.chance(1, 5).then(|| Cause::new("differs", "differs", "")) }
+}
+
+fn event(rng: &mut Rng, fence: i64, now: Timestamp) -> Event {
+    match rng.below(14) {
+        0..=2 => Event::Observed { desired: desired(rng, now), units: Decimal::ONE, money: None },
+        3 | 4 => Event::Woken,
+        5..=7 => Event::Taken,
+        8 | 9 => Event::Outcome {
+            fence,
+            result: match rng.below(5) {
+                0 | 1 => WriteResult::Applied(proof(rng, now)),
+                2 => WriteResult::Accepted(Handle("h".into())),
+                3 => WriteResult::Panicked("p".into()),
+                _ => WriteResult::Failed(error(rng)),
+            },
+        },
+        10 | 11 => {
+            let found = match rng.below(6) {
+                0 => LookResult::Absent,
+                1 => LookResult::Partial(proof(rng, now).receipt),
+                2 => LookResult::Equal(proof(rng, now)),
+                3 => LookResult::Different(proof(rng, now).receipt),
+                4 => LookResult::Unclear(Cause::new("several", "several", "")),
+                _ => LookResult::Failed(error(rng)),
+            };
+            Event::Looked { fence, began: now.minus(rng.span(Duration::from_secs(30))), found }
+        }
+        12 => Event::Restored,
+        _ => Event::Operator(match rng.below(4) {
+            0 => Verb::Retry,
+            1 => Verb::Release,
+            2 => Verb::WriteOff,
+            _ => Verb::Reopen,
+        }),
+    }
+}
+
+fn first(rng: &mut Rng, now: Timestamp) -> Entry {
+    Entry {
+        flow: "orders".into(),
+        key: Key::from("shop:1"),
+        label: "1".into(),
+        ordering: "shop:1".into(),
+        state: State::Pending,
+        wake_at: Some(now),
+        deadline: None,
+        lease: None,
+        fence: 0,
+        desired: desired(rng, now),
+        sent: None,
+        last_send: None,
+        proven: None,
+        receipt: None,
+        handle: None,
+        cause: None,
+        tries: 0,
+        lost_leases: 0,
+        panics: 0,
+        released: false,
+        units: Decimal::ONE,
+        money: None,
+        first_seen: now,
+        wanted_since: now,
+    }
+}
+
+fn check(entry: &Entry, after: &str) -> Result<(), TestCaseError> {
+    prop_assert!(entry.state.is_at_rest() || entry.wake_at.is_some(), "limbo after {after}: {entry:?}");
+    prop_assert!(entry.state != State::Sending || entry.lease.is_some(), "no lease after {after}: {entry:?}");
+    prop_assert!(
+        !entry.state.is_at_rest() || entry.lease.is_none(),
+        "leased at rest after {after}: {entry:?}"
+    );
+    prop_assert!(
+        entry.state != State::Settled || (entry.proven.is_some() && entry.receipt.is_some()),
+        "settled without proof after {after}: {entry:?}"
+    );
+    prop_assert!(
+        entry.state != State::Held || entry.cause.is_some(),
+        "held without a cause after {after}: {entry:?}"
+    );
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_every_entry_rests_or_wakes(seed in any::<u64>(), look_up in any::<bool>()) {
+        let mut rng = Rng::new(seed);
+        let mut now = Timestamp::from_secs(1_800_000_000);
+        let policy = Policy { look_up, ..Policy::default() };
+        let around = |now, open| Surroundings {
+            policy: &policy,
+            now,
+            predecessor: if open { Predecessor::Open } else { Predecessor::AtRest },
+        };
+        let mut entry = begin(first(&mut rng, now), around(now, rng.chance(1, 3))).entry;
+        check(&entry, "begin")?;
+        for _ in 0..40 {
+            now = now.plus(rng.span(Duration::from_secs(600)));
+            let stale = entry.lease.is_some() && rng.chance(1, 5);
+            let fence = if stale { entry.fence - 1 } else { entry.fence };
+            let event = event(&mut rng, fence, now);
+            let told = format!("{event:?}");
+            let before = entry.clone();
+            let answers = matches!(event, Event::Outcome { .. } | Event::Looked { .. });
+            entry = step(entry, event, around(now, rng.chance(1, 4))).entry;
+            check(&entry, &told)?;
+            if answers && before.lease.is_none_or(|lease| lease.fence != fence) {
+                prop_assert_eq!(&entry, &before, "a stale worker changed something: {}", told);
+            }
+            prop_assert!(entry.fence >= before.fence, "a fence never falls");
+        }
+    }
+}

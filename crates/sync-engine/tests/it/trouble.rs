@@ -1,0 +1,140 @@
+//! Outages, refusals, limits, panics, lateness.
+
+use crate::world::{Bench, MINUTE};
+use async_trait::async_trait;
+use erp_core::model::{OrderSubmission, StatementEntry};
+use erp_core::prelude::*;
+use erp_testkit::reference::{CallFault, ReferenceErp};
+use std::time::Duration;
+use sync_engine::{Flow, Start, State};
+
+#[test]
+fn an_outage_closes_the_gate_and_the_backlog_drains_oldest_first() {
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    bench.faults.set_down(true);
+    let mut keys = Vec::new();
+    for _ in 0..20 {
+        keys.push(bench.place());
+        bench.clock.advance(Duration::from_secs(5));
+    }
+    let engine = bench.engine();
+    assert!(bench.run(&engine, 30 * MINUTE).is_none());
+    let calls = bench.world.erp.calls("orders");
+    assert!((30..=90).contains(&calls), "a probe each half minute, not a storm: {calls}");
+    let alerts = bench.alerts();
+    assert!(alerts.contains(&"orders/late".to_owned()), "{alerts:?}");
+    assert!(alerts.iter().any(|alert| alert.starts_with("erp/")), "{alerts:?}");
+    bench.faults.set_down(false);
+    assert!(bench.run(&engine, 30 * MINUTE).is_none());
+    let drained: Vec<Key> = bench.world.erp.documents().into_iter().map(|document| document.key).collect();
+    assert_eq!(drained.len(), 20);
+    assert!(keys.iter().all(|key| bench.state(key) == State::Settled && bench.documents(key) == 1));
+    assert!(bench.alerts().is_empty(), "{:?}", bench.alerts());
+}
+
+#[test]
+fn being_throttled_counts_no_try() {
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    let key = bench.place();
+    bench.faults.times("orders", 0, 4, CallFault::Throttled(Some(Duration::from_secs(20))));
+    bench.work(MINUTE);
+    let entry = bench.view(&key).entry;
+    assert_eq!((entry.state, entry.tries), (State::Waiting, 0));
+    bench.work(10 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key)), (State::Settled, 1));
+}
+
+#[test]
+fn refused_credentials_pause_the_system_with_one_alert_and_heal() {
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    let keys: Vec<Key> = (0..10).map(|_| bench.place()).collect();
+    bench.faults.times("orders", 0, 1000, CallFault::Unauthorized);
+    let engine = bench.engine();
+    assert!(bench.run(&engine, 30 * MINUTE).is_none());
+    let about: Vec<String> = bench.alerts().into_iter().filter(|alert| alert.starts_with("erp/")).collect();
+    assert_eq!(about, ["erp/credentials refused"]);
+    assert!(bench.world.erp.calls("orders") < 40, "{}", bench.world.erp.calls("orders"));
+    assert!(keys.iter().all(|key| bench.state(key) != State::Held));
+    bench.faults.clear();
+    assert!(bench.run(&engine, 15 * MINUTE).is_none());
+    assert!(keys.iter().all(|key| bench.state(key) == State::Settled));
+    assert!(bench.alerts().is_empty(), "{:?}", bench.alerts());
+}
+
+#[test]
+fn a_missing_permission_pauses_the_flow_until_a_person_resumes_it() {
+    use futures_executor::block_on;
+    use sync_engine::ledger::Ledger as _;
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    let key = bench.place();
+    bench.faults.once("orders", CallFault::Forbidden("API_SALES_ORDER_SRV"));
+    bench.work(30 * MINUTE);
+    assert_ne!(bench.state(&key), State::Settled);
+    assert!(block_on(bench.ledger.is_paused("orders")).unwrap());
+    assert!(bench.alerts().contains(&"orders/paused".to_owned()), "{:?}", bench.alerts());
+    block_on(bench.ledger.set_paused("orders", None, "ann", bench.clock.now())).unwrap();
+    bench.work(10 * MINUTE);
+    assert_eq!(bench.state(&key), State::Settled);
+    assert!(bench.alerts().is_empty(), "{:?}", bench.alerts());
+}
+
+#[test]
+fn a_lost_answer_is_looked_up_and_never_sent_again() {
+    for fault in [CallFault::AnswerLost, CallFault::LateOriginal(Duration::from_secs(100)), CallFault::Lost] {
+        let mut bench = Bench::new();
+        bench.work(5 * MINUTE);
+        let key = bench.place();
+        bench.faults.once("orders.create", fault.clone());
+        bench.work(30 * MINUTE);
+        assert_eq!(bench.state(&key), State::Settled, "{fault:?}");
+        assert_eq!(bench.world.erp.creates_of(&key), 1, "{fault:?}");
+    }
+}
+
+/// An ERP whose mapping panics.
+#[derive(Debug, Clone)]
+struct Panicking(ReferenceErp);
+
+impl Connector for Panicking {
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+#[async_trait]
+impl OrderSink for Panicking {
+    async fn submit_orders(&self, _: &Context, _: &[OrderSubmission]) -> Vec<Outcome> {
+        panic!("no such unit")
+    }
+    async fn find_order(&self, cx: &Context, key: &Key) -> Result<Found> {
+        self.0.find_order(cx, key).await
+    }
+    fn order_statement(&self, cx: &Context, window: Window) -> Items<StatementEntry> {
+        self.0.order_statement(cx, window)
+    }
+}
+
+#[test]
+fn a_mapping_that_panics_twice_is_held_and_a_mended_one_heals_it() {
+    let mut bench = Bench::new();
+    let key = bench.place();
+    let flow = Flow::orders(&bench.world.shop, &Panicking(bench.world.erp.clone()))
+        .starting(Start::At(bench.start))
+        .route("*", erp_core::model::RouteTarget::new())
+        .every(MINUTE);
+    let engine = bench.engine_of(flow);
+    assert!(bench.run(&engine, 30 * MINUTE).is_none(), "a panic ends no run");
+    assert_eq!(bench.state(&key), State::Held);
+    assert_eq!(bench.cause(&key), "mapping panics: no such unit");
+    assert_eq!(bench.view(&key).entry.panics, 2);
+    assert!(bench.operate(&key, sync_engine::step::Verb::Retry));
+    bench.work(10 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key)), (State::Settled, 1));
+}
