@@ -151,7 +151,13 @@ impl Dispatcher {
                 tally.count(turn, &answer);
                 let Answer { report, rounding, .. } = answer;
                 let about = turn.entry.desired.digest;
-                resolutions.push(Resolution { id: turn.id, fence: turn.entry.fence, about, report, rounding });
+                resolutions.push(Resolution {
+                    id: turn.id,
+                    fence: turn.entry.fence,
+                    about,
+                    report,
+                    rounding,
+                });
             }
         }
         for signal in self.env.ledger.resolve(&self.flow.name, resolutions, now).await? {

@@ -77,9 +77,8 @@ impl ReleasePolicy {
             Standing::OnHold => return not_yet("on hold in the shop"),
             Standing::PendingPayment => return not_yet("waiting for payment"),
             // A cancelled order has nothing to wait for; whether there is anything to cancel is the ledger's to know.
-            Standing::Cancelled => return Admission::Due,
-            // The shop has shipped and invoiced it: whatever the gateway said, it was released.
-            Standing::Complete | Standing::Closed => return Admission::Due,
+            // And what the shop has shipped and invoiced was released, whatever the gateway said.
+            Standing::Cancelled | Standing::Complete | Standing::Closed => return Admission::Due,
             _ => {}
         }
         let needed = match order.payment.class {

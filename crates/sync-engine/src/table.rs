@@ -26,13 +26,14 @@ pub enum Disposition {
 #[must_use]
 pub fn disposition(kind: &ErrorKind, effect: Effect) -> Disposition {
     match (kind, effect) {
-        (_, Effect::Partial | Effect::Applied | Effect::Unknown) => Disposition::LookUp,
+        // Of NotFound and Conflict: the document that we meant to change is gone or was changed, and only its present state
+        // can tell what to do.
+        (_, Effect::Partial | Effect::Applied | Effect::Unknown)
+        | (ErrorKind::NotFound | ErrorKind::Conflict, Effect::None) => Disposition::LookUp,
         (ErrorKind::Transient, Effect::None) => Disposition::Retry,
         (ErrorKind::Throttled, Effect::None) => Disposition::Reschedule,
         (ErrorKind::Auth, Effect::None) => Disposition::PauseSystem,
         (ErrorKind::Permission { .. } | ErrorKind::Config, Effect::None) => Disposition::PauseFlow,
-        // The document that we meant to change is gone or was changed: only its present state can tell what to do.
-        (ErrorKind::NotFound | ErrorKind::Conflict, Effect::None) => Disposition::LookUp,
         // Invalid, Unsupported, Malformed, Unexpected, a watermark error where none belongs, and kinds to come.
         (_, Effect::None) => Disposition::Hold,
     }

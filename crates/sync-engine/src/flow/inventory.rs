@@ -84,10 +84,9 @@ impl IntoFlow for InventoryFlow {
         let Options { name, triggers, late_after, mut policy } = self.options;
         let mut shops: Vec<_> = self.locations.values().collect();
         shops.sort();
-        if let Some(pair) = shops.windows(2).find(|pair| pair[0] == pair[1]) {
+        if let Some([twice, _]) = shops.windows(2).find(|pair| pair.first() == pair.last()) {
             let text = format!(
-                "flow {name}: two places of the source both map to {}; they would overwrite each other",
-                pair[0]
+                "flow {name}: two places of the source both map to {twice}; they would overwrite each other"
             );
             return Err(Error::config(text));
         }

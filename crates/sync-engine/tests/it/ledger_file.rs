@@ -81,7 +81,12 @@ fn settle_all(ledger: &SqliteLedger, secs: i64) -> usize {
         Resolution {
             id: turn.id,
             fence: turn.entry.fence,
-            report: Report::Written(WriteResult::Applied(Proof { receipt, mismatch: None })),
+            about: turn.entry.desired.digest,
+            report: Report::Written(WriteResult::Applied(Proof {
+                receipt,
+                mismatch: None,
+                acceptable: true,
+            })),
             rounding: None,
         }
     });

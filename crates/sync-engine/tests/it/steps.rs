@@ -51,7 +51,11 @@ fn error(rng: &mut Rng) -> Error {
 
 fn proof(rng: &mut Rng, now: Timestamp) -> Proof {
     let receipt = Receipt::new(NativeId::from("5"), "5", now);
-    Proof { receipt, mismatch: rng.chance(1, 5).then(|| Cause::new("differs", "differs", "")) }
+    Proof {
+        receipt,
+        mismatch: rng.chance(1, 5).then(|| Cause::new("differs", "differs", "")),
+        acceptable: rng.chance(1, 2),
+    }
 }
 
 fn event(rng: &mut Rng, fence: i64, now: Timestamp) -> Event {
@@ -77,7 +81,8 @@ fn event(rng: &mut Rng, fence: i64, now: Timestamp) -> Event {
                 4 => LookResult::Unclear(Cause::new("several", "several", "")),
                 _ => LookResult::Failed(error(rng)),
             };
-            Event::Looked { fence, began: now.minus(rng.span(Duration::from_secs(30))), found }
+            let about = desired(rng, now).digest;
+            Event::Looked { fence, began: now.minus(rng.span(Duration::from_secs(30))), about, found }
         }
         12 => Event::Restored,
         _ => Event::Operator(match rng.below(4) {

@@ -3,6 +3,10 @@
 //! A driver stores the entry as it comes out of here, *then* acts, and brings what came of it back as the next event.
 //! Everything that the engine promises about one record is decided in this file.
 
+mod operator;
+
+pub use operator::permitted;
+
 use crate::entry::{Admission, Cause, Desired, Entry, Lease, State};
 use crate::table::{Disposition, disposition};
 use erp_core::Decimal;
@@ -273,7 +277,7 @@ pub fn step(mut entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
             Step::told(entry, "a stale worker came back; what it brought is ignored")
         }
         Event::Restored => restored(entry, around),
-        Event::Operator(verb) => operator(entry, &verb, around),
+        Event::Operator(verb) => operator::act(entry, &verb, around),
     }
 }
 
@@ -785,75 +789,5 @@ fn restored(mut entry: Entry, around: Surroundings<'_>) -> Step {
             doubt(&mut entry, around, around.now.plus(FIRST_LOOK));
             Step::told(entry, "the ledger was restored; in doubt, to be looked up")
         }
-    }
-}
-
-fn operator(mut entry: Entry, verb: &Verb, around: Surroundings<'_>) -> Step {
-    match (verb, entry.state) {
-        (Verb::Retry, State::Held | State::Waiting | State::Deferred | State::Excluded | State::InDoubt) => {
-            entry.tries = 0;
-            entry.panics = 0;
-            entry.lost_leases = 0;
-            entry.deadline = None;
-            let text = if entry.state == State::InDoubt || (entry.may_be_there() && around.policy.look_up) {
-                entry.last_send.get_or_insert(around.now);
-                doubt(&mut entry, around, around.now);
-                "to be looked up".to_owned()
-            } else {
-                plan(&mut entry, around, Memory::Ours)
-            };
-            Step::told(entry, format!("retried by a person, {text}"))
-        }
-        (Verb::Release, State::Held)
-            if entry.receipt.is_some() && entry.proven == Some(entry.desired.digest) =>
-        {
-            rest(&mut entry, State::Settled, None);
-            Step::told(entry, "the difference was accepted by a person; settled")
-        }
-        (Verb::Release, State::Deferred | State::Held | State::Excluded) => {
-            entry.released = true;
-            if matches!(entry.desired.admission, Admission::NotYet(_) | Admission::Never(_)) {
-                entry.desired.admission = Admission::Due;
-            }
-            let text = replan(&mut entry, around);
-            Step::told(entry, format!("released by a person, {text}"))
-        }
-        (Verb::WriteOff, State::Held | State::Waiting | State::Deferred | State::Pending) => {
-            let cause = entry.cause.take();
-            rest(&mut entry, State::WrittenOff, cause);
-            Step::told(entry, "written off by a person")
-        }
-        (Verb::Reopen, State::WrittenOff) => {
-            entry.receipt = entry.receipt.filter(|_| entry.proven.is_some());
-            let text = replan(&mut entry, around);
-            Step::told(entry, format!("reopened by a person, {text}"))
-        }
-        _ => Step::quiet(entry),
-    }
-}
-
-/// Whether a person may do this to an entry in this state, and if not, why.
-///
-/// # Errors
-/// A sentence that says why not, and what would be possible.
-pub fn permitted(entry: &Entry, verb: &Verb) -> Result<(), String> {
-    let ok = match verb {
-        Verb::Retry => matches!(
-            entry.state,
-            State::Held | State::Waiting | State::Deferred | State::Excluded | State::InDoubt
-        ),
-        Verb::Release => matches!(entry.state, State::Held | State::Deferred | State::Excluded),
-        Verb::WriteOff => {
-            matches!(entry.state, State::Held | State::Waiting | State::Deferred | State::Pending)
-        }
-        Verb::Reopen => entry.state == State::WrittenOff,
-    };
-    if entry.lease.is_some() {
-        return Err(format!("{} is being worked on right now; try again in a moment", entry.label));
-    }
-    if ok {
-        Ok(())
-    } else {
-        Err(format!("{} is {}; {} does not apply to it", entry.label, entry.state, verb.name()))
     }
 }
