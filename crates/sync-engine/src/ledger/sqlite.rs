@@ -223,7 +223,12 @@ fn savepoint<R>(store: &mut Store, work: impl FnOnce(&mut Store) -> Result<R>) -
     execute(&store.db, "SAVEPOINT job")?;
     let result = work(store);
     if result.is_err() {
-        execute(&store.db, "ROLLBACK TO job")?;
+        // A full disk may have rolled everything back already; its own error is what counts.
+        if !store.db.is_autocommit() {
+            execute(&store.db, "ROLLBACK TO job")?;
+            execute(&store.db, "RELEASE job")?;
+        }
+        return result;
     }
     execute(&store.db, "RELEASE job")?;
     result
@@ -238,6 +243,7 @@ fn write_all(mut store: Store, jobs: &mpsc::Receiver<Job>) {
         while let Some(job) = next {
             // Without a transaction each job would commit by itself, and yet be told that nothing was kept.
             let door = match &begun {
+                Ok(()) if store.db.is_autocommit() => Err("the transaction was rolled back as a whole"),
                 Ok(()) => Ok(&mut store),
                 Err(trouble) => Err(trouble.as_str()),
             };
