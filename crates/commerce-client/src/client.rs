@@ -42,6 +42,8 @@ pub(crate) struct Caches {
     pub(crate) stock_lane: Mutex<()>,
     /// One writer of sales documents at a time: parallel ones corrupt an order before 2.4.6.
     pub(crate) sales_lane: Mutex<()>,
+    /// One writer of customers at a time: a write sends back the whole object that it read.
+    pub(crate) customer_lane: Mutex<()>,
     /// The learned limit of array items a call; zero while unknown.
     pub(crate) max_items: AtomicUsize,
 }

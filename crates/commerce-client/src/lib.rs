@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | [`OrderSource`](erp_core::roles::OrderSource) | `orders` by key, with a sweep of late commits; write-back of numbers, off by default |
 //! | [`InventorySource`](erp_core::roles::InventorySource), [`InventorySink`](erp_core::roles::InventorySink) | source items, one writer at a time, unknown products refused |
+//! | [`CustomerStore`](erp_core::roles::CustomerStore) | `customers/search` by key; whole objects read, merged and put, addresses never dropped |
 //! | [`FulfillmentSink`](erp_core::roles::FulfillmentSink) | `order/{id}/ship`, looked up by a marker before every create |
 //!
 //! `probe` tries each need for real and names the right that is missing as System > Extensions > Integrations calls it.
@@ -31,6 +32,7 @@ pub mod client;
 mod clock;
 pub mod config;
 mod connector;
+mod customers;
 mod doctor;
 pub mod error;
 mod feed;

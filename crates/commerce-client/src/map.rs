@@ -5,8 +5,10 @@
 //! | which rows are lines, and whose money and SKU they carry | [`lines`] |
 //! | totals, hidden tax, gift cards as tenders, unknown segments | [`totals`] |
 //! | what kind of payment it is and how far the money has come | [`payment`] |
+//! | customers, both ways | [`customer`] |
 //! | where the order stands: by `state`, never by the merchant's `status` | [`standing`] |
 
+pub mod customer;
 pub mod lines;
 pub mod payment;
 pub mod totals;
@@ -184,7 +186,11 @@ pub fn address(row: &AddressRow, fields: &Fields) -> Address {
 }
 
 /// A merchant's attribute as text, wherever it is carried.
-fn attribute(name: &str, extension: &BTreeMap<String, Value>, custom: &[CustomAttribute]) -> Option<String> {
+pub(crate) fn attribute(
+    name: &str,
+    extension: &BTreeMap<String, Value>,
+    custom: &[CustomAttribute],
+) -> Option<String> {
     let value = extension.get(name).or_else(|| {
         custom
             .iter()

@@ -63,6 +63,11 @@ impl Directory {
         self.websites.get(&id).map(String::as_str)
     }
 
+    /// The websites that sell, by id and code; the admin's own is none of them.
+    pub fn websites(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.websites.iter().filter(|(id, _)| **id > 0).map(|(id, code)| (*id, code.as_str()))
+    }
+
     /// The id of a website's code.
     pub fn website_id(&self, code: &str) -> Option<i64> {
         self.websites.iter().find(|(_, known)| known.as_str() == code).map(|(id, _)| *id)

@@ -60,6 +60,8 @@ pub struct CustomerAddressRow {
     pub lastname: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub vat_id: Option<String>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub custom_attributes: Vec<CustomAttribute>,
 }
 hides_values!(CustomerAddressRow, id, country_id);
 

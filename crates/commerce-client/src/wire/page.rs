@@ -3,6 +3,7 @@
 use super::lenient;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// One page, its rows not yet read, so that one bad row does not spoil the others.
@@ -50,7 +51,7 @@ impl RowHead {
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    field: &'static str,
+    field: Cow<'static, str>,
     condition: &'static str,
     value: String,
 }
@@ -78,8 +79,8 @@ impl Filter {
         clippy::needless_pass_by_value,
         reason = "numbers and texts alike are handed in, and calls stay short"
     )]
-    pub fn new(field: &'static str, condition: &'static str, value: impl ToString) -> Self {
-        Self { field, condition, value: value.to_string() }
+    pub fn new(field: impl Into<Cow<'static, str>>, condition: &'static str, value: impl ToString) -> Self {
+        Self { field: field.into(), condition, value: value.to_string() }
     }
 }
 
@@ -90,7 +91,12 @@ impl Search {
     }
 
     /// Adds a condition that must hold. Callers have few: ten are the limit.
-    pub fn and(self, field: &'static str, condition: &'static str, value: impl ToString) -> Self {
+    pub fn and(
+        self,
+        field: impl Into<Cow<'static, str>>,
+        condition: &'static str,
+        value: impl ToString,
+    ) -> Self {
         self.any(vec![Filter::new(field, condition, value)])
     }
 
@@ -133,7 +139,7 @@ impl Search {
         for (g, group) in self.groups.iter().enumerate() {
             for (f, filter) in group.iter().enumerate() {
                 let at = format!("searchCriteria[filter_groups][{g}][filters][{f}]");
-                pairs.push((format!("{at}[field]"), filter.field.to_owned()));
+                pairs.push((format!("{at}[field]"), filter.field.to_string()));
                 pairs.push((format!("{at}[value]"), filter.value.clone()));
                 pairs.push((format!("{at}[condition_type]"), filter.condition.to_owned()));
             }

@@ -170,7 +170,14 @@ async fn a_number_is_written_back_once_and_never_over_another() {
 async fn the_doctor_names_the_missing_right() {
     let (emulator, client) = shop().await;
     let cx = Context::new();
-    let needs = [Need::ReadOrders, Need::WriteInventory, Need::WriteFulfillments, Need::WriteBackOrders];
+    let needs = [
+        Need::ReadOrders,
+        Need::WriteInventory,
+        Need::WriteFulfillments,
+        Need::WriteBackOrders,
+        Need::ReadCustomers,
+        Need::WriteCustomers,
+    ];
     let shipments = emulator.world.shipments().len();
     for finding in client.probe(&cx, &needs).await {
         assert_ne!(finding.verdict, Verdict::Bad, "{finding:?}");
@@ -185,6 +192,8 @@ async fn the_doctor_names_the_missing_right() {
         "Magento_Sales::actions_view",
         "Magento_InventoryApi::stock_source_item_assign",
         "Magento_Sales::ship",
+        "Magento_Customer::customer",
+        "Magento_Customer::manage",
     ] {
         assert!(named(right), "{right} in {bad:?}");
     }

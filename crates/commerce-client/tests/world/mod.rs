@@ -2,14 +2,17 @@
 
 use async_trait::async_trait;
 use commerce_client::CommerceClient;
-use commerce_emulator::{CommerceEmulator, NewLine, NewOrder, Options, Quirk, Quirks, Seed, sample};
-use erp_core::model::{Basis, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order};
+use commerce_emulator::{CommerceEmulator, NewLine, NewOrder, Options, Quirk, Quirks, Seed, rows, sample};
+use erp_core::model::{
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
+};
 use erp_core::outcome::LineLink;
 use erp_core::prelude::*;
 use erp_testkit::clock::VirtualClock;
 use erp_testkit::conformance::{Failure, Harness, Spot, Verdict as Trial};
 use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::{Fault, FaultPlan, Rule};
+use erp_testkit::model::{EMAIL_MARKER, Sample};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -42,7 +45,7 @@ impl World {
         let server = ServerOptions::new().on(&clock).with_faults(FaultPlan::new());
         let quirks = quirks.iter().fold(Quirks::new(), |all, quirk| all.with(*quirk));
         let options = Options::new().with_server(server).with_quirks(quirks).with_seed(seed());
-        let emulator = commerce_emulator::start(options).await.unwrap();
+        let emulator = commerce_emulator::start(options).await.expect("a free port");
         Self { clock, emulator, made: AtomicU64::new(0) }
     }
 
@@ -56,10 +59,13 @@ impl World {
                 &keys.access_token,
                 &keys.access_token_secret,
             )
-            .with(|config| config.page_size = 3)
+            .with(|config| {
+                config.page_size = 3;
+                config.fields.customer_key = Some("erp_account".to_owned());
+            })
             .clock(self.clock.shared())
             .build()
-            .unwrap()
+            .expect("a configuration without a fault")
     }
 
     fn next(&self) -> u64 {
@@ -119,6 +125,7 @@ impl Harness for World {
             Spot::ReadOrders => ("GET", "/V1/orders", MARKS),
             Spot::ReadInventory => ("GET", "/V1/inventory/source-items", 0),
             Spot::PutInventory => ("POST", "/V1/inventory/source-items", 0),
+            Spot::ReadCustomers => ("GET", "/V1/customers/", MARKS),
             Spot::CreateFulfillment => ("POST", "/ship", 0),
             _ => return false,
         };
@@ -197,6 +204,41 @@ impl Harness for World {
             Some(InventoryLevel::new(sku, at, Quantity::new(held.quantity), Basis::OnHand, self.clock.now()))
         };
         Ok(self.stocked().into_iter().filter_map(level).collect())
+    }
+
+    /// In one of the two websites, and with the telephone that the shop insists on.
+    fn sample_customer(&self, number: u64) -> Customer {
+        let mut customer = Sample::new(number).customer();
+        customer.key = Key::from(format!("elsewhere:{number}"));
+        customer.email = format!("{EMAIL_MARKER}.{number}@example.test");
+        "base".clone_into(&mut customer.scope);
+        for address in &mut customer.addresses {
+            address.phone = Some("030 1234".to_owned());
+        }
+        customer
+    }
+
+    async fn register(&self, customer: Customer) -> Trial<Key> {
+        let id = 1000 + self.next().cast_signed();
+        let now = self.clock.now();
+        self.emulator.world.put_customer(rows::Customer {
+            id,
+            website_id: 1,
+            store_id: 1,
+            group_id: 1,
+            email: customer.email,
+            firstname: customer.first_name,
+            lastname: customer.last_name,
+            taxvat: None,
+            addresses: Vec::new(),
+            default_billing: None,
+            default_shipping: None,
+            custom_attributes: std::collections::BTreeMap::new(),
+            company_id: None,
+            created_at: now,
+            updated_at: now,
+        });
+        Ok(Self::key(id))
     }
 
     async fn shippable(&self) -> Trial<FulfillmentSubmission> {
