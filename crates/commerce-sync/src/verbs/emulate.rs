@@ -126,7 +126,7 @@ async fn start(args: &Emulate) -> Result<(CommerceEmulator, SapEmulator), Failur
     let shop = commerce_emulator::start(shop).await.map_err(at("the shop", port(0)))?;
     let sap = sap_emulator::start(sap).await.map_err(at("sap", port(1)))?;
     if sap.world.is_empty() {
-        sap.world.seed(&sample::sap_seed());
+        sample::sap_seeds().iter().for_each(|seed| sap.world.seed(seed));
     }
     // Quick answers, on enough lanes: this is for trying, not for measuring.
     sap.world.set_latency(5..=30, 8);

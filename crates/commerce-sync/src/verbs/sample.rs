@@ -11,8 +11,11 @@ pub(super) const ONE_TIME: &str = "CPD1";
 pub(super) const PLACES: [(&str, &str); 3] =
     [("1710", "dc_east"), ("1720", "dc_west"), ("1730", "dc_wholesale")];
 
-/// What SAP must know of the sample shop.
-pub(super) fn sap_seed() -> SapSeed {
+/// How many materials one seed holds: the emulator's cost of a change grows with its size.
+const CHUNK: usize = 25;
+
+/// What SAP must know of the sample shop, in parts.
+pub(super) fn sap_seeds() -> Vec<SapSeed> {
     let facts = Facts::of_the_sample_shop();
     let mut seed = SapSeed::new()
         .with_area(SalesArea::new("1710", "10", "00"))
@@ -31,14 +34,18 @@ pub(super) fn sap_seed() -> SapSeed {
             seed = seed.with_customer(Customer::new(&ship_to.party, &company.name, "US", "USD"));
         }
     }
-    for material in &facts.materials {
-        let own = Material::new(&material.sku, &material.name, PLACES[0].0);
-        seed = seed.with_material(own).with_price(Price::list(&material.sku, material.price, "USD"));
-        for (source, quantity) in &material.on_hand {
-            let place = PLACES.iter().find(|(_, shop)| shop == source);
-            if let Some((plant, _)) = place {
-                seed = seed.with_stock(Stock::new(&material.sku, plant, *quantity));
-            }
+    let mut seeds = vec![seed];
+    seeds.extend(facts.materials.chunks(CHUNK).map(|chunk| chunk.iter().fold(SapSeed::new(), with_material)));
+    seeds
+}
+
+fn with_material(seed: SapSeed, material: &commerce_emulator::sample::Material) -> SapSeed {
+    let own = Material::new(&material.sku, &material.name, PLACES[0].0);
+    let mut seed =
+        seed.with_material(own).with_price(Price::list(&material.sku, material.price, "USD"));
+    for (source, quantity) in &material.on_hand {
+        if let Some((plant, _)) = PLACES.iter().find(|(_, shop)| shop == source) {
+            seed = seed.with_stock(Stock::new(&material.sku, plant, *quantity));
         }
     }
     seed
