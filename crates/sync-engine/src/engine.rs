@@ -182,6 +182,19 @@ impl SyncEngine {
     /// # Errors
     /// As [`run`](Self::run), and the first trouble of a feed, after all flows had their turn.
     pub async fn run_once(&self) -> Result<()> {
+        self.once(false).await
+    }
+
+    /// As [`run_once`](Self::run_once). A new ledger creates nothing in its first moments, because what a lost one may have
+    /// sent could still arrive; this waits them out instead of leaving the work to a later run.
+    ///
+    /// # Errors
+    /// As [`run_once`](Self::run_once).
+    pub async fn run_once_patiently(&self) -> Result<()> {
+        self.once(true).await
+    }
+
+    async fn once(&self, patient: bool) -> Result<()> {
         let run = self.open().await?;
         let mut trouble = None;
         for one in &run.loops {
@@ -191,11 +204,24 @@ impl SyncEngine {
             if let Err(error) = one.read_once().await? {
                 trouble.get_or_insert(error);
             }
+            if let Some(until) = run.nothing_before.filter(|until| patient && *until > self.clock.now()) {
+                self.narrate.tell(self.clock.now(), &Note::NothingBefore { until });
+                self.clock.sleep(until.since(self.clock.now())).await;
+            }
             one.dispatcher.drain().await?;
         }
         self.look_at_health(&run).await?;
         self.ledger.keep_alive(self.clock.now()).await?;
         trouble.map_or(Ok(()), Err)
+    }
+
+    /// Takes the ledger for this process and reads a flow's source once.
+    pub(crate) async fn read_into_ledger(&self, flow: &str) -> Result<Env> {
+        let run = self.open().await?;
+        let one = run.loops.into_iter().find(|one| one.flow.name == flow);
+        let one = one.ok_or_else(|| Error::config(format!("there is no flow {flow}")))?;
+        one.read_once().await??;
+        Ok(one.env)
     }
 
     async fn open(&self) -> Result<Run> {
@@ -232,7 +258,7 @@ impl SyncEngine {
                 news,
             });
         }
-        Ok(Run { loops, gates })
+        Ok(Run { loops, gates, nothing_before: info.nothing_before })
     }
 
     async fn heart(&self, run: &Run, stop: &Stop) -> Result<()> {
@@ -252,6 +278,7 @@ impl SyncEngine {
 struct Run {
     loops: Vec<FlowRun>,
     gates: Arc<Gates>,
+    nothing_before: Option<Timestamp>,
 }
 
 /// Says to all loops that they should end when they have finished what is under way.

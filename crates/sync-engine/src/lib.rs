@@ -11,6 +11,7 @@
 //! the source says now, per key, one at a time. [`step`](mod@step) decides, [`ledger`] remembers, [`SyncEngine`] acts, and
 //! [`tie_out`] proves it by reading both systems. Knows no vendor: only the roles of erp-core.
 
+mod adopt;
 mod dispatch;
 mod engine;
 pub mod entry;
@@ -26,6 +27,7 @@ pub mod table;
 pub mod tie_out;
 pub mod trigger;
 
+pub use adopt::{Adopted, Look};
 pub use engine::{Seen, SyncEngine, SyncEngineBuilder};
 pub use entry::{Cause, Entry, State};
 pub use flow::{Flow, IntoFlow};

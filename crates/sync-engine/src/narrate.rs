@@ -52,6 +52,11 @@ pub enum Note {
     Alert(Alert),
     /// An alert resolved itself.
     Resolved(Alert),
+    /// The ledger is new, and nothing is created before the instant: what a lost one may have sent could still arrive.
+    NothingBefore {
+        /// Until when.
+        until: Timestamp,
+    },
     /// The ledger is an older copy; everything unsettled is looked up.
     Restored,
 }

@@ -108,6 +108,38 @@ impl OrderFlow {
         self.by_customer = true;
         self
     }
+
+    /// What the flow would make of an order, its start left aside: whether it may go and, if it has a route, what would be
+    /// sent. Nothing is read, stored or written.
+    #[must_use]
+    pub fn rehearse(&self, order: Order) -> (Admission, Option<OrderSubmission>) {
+        let admission = admit(&self.routes, &self.release, &order);
+        let route = find(&self.routes, &order).cloned();
+        (admission, route.map(|route| OrderSubmission::new(order, route)))
+    }
+}
+
+/// Whether an order may go, by route, sums and payment.
+fn admit(routes: &[Route], release: &ReleasePolicy, order: &Order) -> Admission {
+    if order.is_cancelled() {
+        return Admission::Due;
+    }
+    if find(routes, order).is_none() {
+        let store = &order.channel.store;
+        let text = format!("no route for store {store}");
+        return Admission::Unfit(Cause::new(text.clone(), text, "add a route to the flow's settings"));
+    }
+    if let Err(error) = order.check(Allowance::rounding) {
+        let field = error.fields().first().map_or("order", |field| field.path.as_str()).to_owned();
+        let group = if field.starts_with("totals") {
+            format!("{field} does not add up")
+        } else {
+            format!("{} is not right", field.split('[').next().unwrap_or("order"))
+        };
+        let remedy = "correct the order in the shop; it is read again by itself";
+        return Admission::Unfit(Cause::new(group, error.message().to_owned(), remedy));
+    }
+    release.admit(order)
 }
 
 impl IntoFlow for OrderFlow {
@@ -205,25 +237,7 @@ impl Orders {
         if let Some(cause) = self.excludes(order, began) {
             return Admission::Never(cause);
         }
-        if order.is_cancelled() {
-            return Admission::Due;
-        }
-        if find(&self.routes, order).is_none() {
-            let store = &order.channel.store;
-            let text = format!("no route for store {store}");
-            return Admission::Unfit(Cause::new(text.clone(), text, "add a route to the flow's settings"));
-        }
-        if let Err(error) = order.check(Allowance::rounding) {
-            let field = error.fields().first().map_or("order", |field| field.path.as_str()).to_owned();
-            let group = if field.starts_with("totals") {
-                format!("{field} does not add up")
-            } else {
-                format!("{} is not right", field.split('[').next().unwrap_or("order"))
-            };
-            let remedy = "correct the order in the shop; it is read again by itself";
-            return Admission::Unfit(Cause::new(group, error.message().to_owned(), remedy));
-        }
-        self.release.admit(order)
+        admit(&self.routes, &self.release, order)
     }
 
     fn sight(&self, observed: Observed<Order>, began: erp_core::time::Timestamp) -> Sighting {

@@ -178,6 +178,17 @@ pub struct Resolution {
     pub rounding: Option<(Currency, Components)>,
 }
 
+/// A record that the target was found to hold already.
+#[derive(Debug)]
+pub struct Adoption {
+    /// The ledger's id of the entry.
+    pub id: i64,
+    /// The proof.
+    pub proof: crate::step::Proof,
+    /// How far the target's money is from the source's.
+    pub rounding: Option<(Currency, Components)>,
+}
+
 /// What came of a worker's action.
 #[derive(Debug)]
 pub enum Report {
@@ -383,6 +394,16 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the ledger cannot be written.
     async fn resolve(&self, flow: &str, resolutions: Vec<Resolution>, now: Timestamp) -> Result<Vec<Signal>>;
+
+    /// Links entries that nobody has sent to what the target was found to hold already. An entry that was taken or sent
+    /// meanwhile stays as it is.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written, or cannot do this.
+    async fn adopt(&self, flow: &str, found: Vec<Adoption>, now: Timestamp) -> Result<()> {
+        let _ = (flow, found, now);
+        Err(erp_core::error::Error::unsupported("this ledger adopts nothing"))
+    }
 
     /// What orders of a flow reserve per SKU (upper case), as far as the target had counted them at `as_of`.
     ///

@@ -3,8 +3,8 @@
 use super::schema::{broken, migrate};
 use super::store::Store;
 use super::{
-    Alert, Effect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, ObserveCount, Order,
-    Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken,
+    Adoption, Alert, Effect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, ObserveCount,
+    Order, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken,
 };
 use crate::step::Signal;
 use async_trait::async_trait;
@@ -483,6 +483,11 @@ impl Ledger for SqliteLedger {
 
     async fn groups(&self, select: Select) -> Result<Vec<Group>> {
         self.write(move |store| store.groups(&select)).await
+    }
+
+    async fn adopt(&self, flow: &str, found: Vec<Adoption>, now: Timestamp) -> Result<()> {
+        let flow = flow.to_owned();
+        self.write(move |store| store.adopt(&flow, found, now)).await
     }
 
     async fn story(&self, id: i64) -> Result<Vec<StoryLine>> {

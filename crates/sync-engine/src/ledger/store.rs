@@ -486,6 +486,26 @@ impl Store {
         Ok(Some(Turn { id, entry: step.entry, action, payload, predecessor: predecessor_id }))
     }
 
+    pub(super) fn adopt(&mut self, flow: &str, found: Vec<super::Adoption>, now: Timestamp) -> Result<()> {
+        let policy = self.policy(flow)?;
+        for super::Adoption { id, proof, rounding } in found {
+            let (step, had_receipt) = self.advance(id, Event::Adopted(proof), &policy, now)?;
+            if had_receipt || step.entry.receipt.is_none() {
+                continue;
+            }
+            let gap = rounding.filter(|(_, gap)| !gap.is_zero()).map(|(_, gap)| json(&gap)).transpose()?;
+            self.db
+                .prepare_cached("UPDATE entries SET rounding = ?2 WHERE id = ?1")
+                .and_then(|mut set| set.execute(params![id, gap]))
+                .map_err(broken)?;
+            self.db
+                .prepare_cached("UPDATE reserves SET counted_at = ?2 WHERE entry = ?1 AND counted_at IS NULL")
+                .and_then(|mut set| set.execute(params![id, now.as_micros()]))
+                .map_err(broken)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn resolve(
         &mut self,
         flow: &str,

@@ -1,0 +1,253 @@
+//! `[flows.X]`: what moves, from where, to where, how often.
+
+use super::near::hint;
+use super::section::{Section, kind};
+use crate::fail::Failure;
+use erp_core::Decimal;
+use erp_core::model::RouteTarget;
+use erp_core::money::{Currency, Side};
+use erp_core::time::{Date, Timestamp, Zone};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
+use sync_engine::trigger::Trigger;
+use toml::Value;
+
+const RECORDS: [&str; 3] = ["orders", "inventory", "fulfillments"];
+const LATER: [&str; 4] = ["prices", "customers", "companies", "products"];
+
+/// One flow.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FlowConfig {
+    /// Its name.
+    pub name: String,
+    /// The source's name.
+    pub from: String,
+    /// The target's name.
+    pub to: String,
+    /// When the source is read.
+    pub triggers: Vec<Trigger>,
+    /// How late a record may be before somebody is told.
+    pub late_after: Option<Duration>,
+    /// What becomes of guests; a setting of the target.
+    pub guests: Option<String>,
+    /// What moves.
+    pub moves: Moves,
+}
+
+/// What moves, with what only that kind needs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Moves {
+    /// Orders of a shop into an ERP.
+    Orders {
+        /// Which orders it takes.
+        start: Start,
+        /// When an order may go.
+        release: ReleasePolicy,
+        /// Where orders go, by store or website.
+        routes: Vec<(String, RouteTarget)>,
+        /// Which of the two currencies counts.
+        side: Side,
+        /// How far money may lie apart.
+        rounding: Vec<(Currency, Decimal)>,
+        /// Orders of one customer go one at a time.
+        one_at_a_time: bool,
+    },
+    /// Stock into a shop.
+    Inventory {
+        /// Places of the source and what they are in the shop.
+        locations: Vec<(String, String)>,
+        /// The flow of the shop's orders into the source.
+        orders_by: Option<String>,
+    },
+    /// Goods that left, told to the shop.
+    Fulfillments {
+        /// Places of the source and what they are in the shop.
+        locations: Vec<(String, String)>,
+        /// The flow whose orders are fulfilled.
+        orders_by: Option<String>,
+        /// Buyers are told of what left at most so long ago.
+        notify_within: Option<Duration>,
+    },
+}
+
+impl Moves {
+    /// What a config calls it.
+    pub const fn record(&self) -> &'static str {
+        match self {
+            Self::Orders { .. } => "orders",
+            Self::Inventory { .. } => "inventory",
+            Self::Fulfillments { .. } => "fulfillments",
+        }
+    }
+}
+
+impl FlowConfig {
+    pub(super) fn read(name: &str, mut section: Section) -> Result<Self, Failure> {
+        let record = section.need("record", "\"orders\"")?;
+        let from = section.need("from", "\"shop\"")?;
+        let to = section.need("to", "\"sap\"")?;
+        let triggers = triggers(&mut section)?;
+        let late_after = section.span("late_after")?;
+        let mut guests = None;
+        let moves = match record.as_str() {
+            "orders" => {
+                guests = section.text("guests")?;
+                orders(&mut section)?
+            }
+            "inventory" => Moves::Inventory {
+                locations: section.texts("locations")?,
+                orders_by: section.text("orders_by")?,
+            },
+            "fulfillments" => Moves::Fulfillments {
+                locations: section.texts("locations")?,
+                orders_by: section.text("orders_by")?,
+                notify_within: section.span("notify_within")?,
+            },
+            later if LATER.contains(&later) => {
+                let why =
+                    format!("flows of {later} are not in this build yet; there are {}", RECORDS.join(", "));
+                return Err(section.bad("record", why));
+            }
+            other => {
+                return Err(section.bad("record", format!("{other:?} is no record{}", hint(other, RECORDS))));
+            }
+        };
+        for key in ["start", "routes", "release_when", "guests"] {
+            if section.has(key) {
+                return Err(section.bad(key, "belongs to flows of orders"));
+            }
+        }
+        section.done()?;
+        Ok(Self { name: name.to_owned(), from, to, triggers, late_after, guests, moves })
+    }
+}
+
+fn triggers(section: &mut Section) -> Result<Vec<Trigger>, Failure> {
+    let mut triggers: Vec<Trigger> = section.span("every")?.map(Trigger::Every).into_iter().collect();
+    let daily = match section.take("daily") {
+        None => Vec::new(),
+        Some(Value::Array(times)) => times,
+        Some(one) => vec![one],
+    };
+    for time in daily {
+        let Value::String(text) = &time else {
+            return Err(section.bad("daily", format_args!("must be a text, and is a {}", kind(&time))));
+        };
+        triggers.push(Trigger::daily(text).map_err(|error| section.bad("daily", error.message()))?);
+    }
+    if triggers.is_empty() {
+        return Err(
+            section.bad("every", "is missing; say every = \"15m\" or daily = \"02:00 Europe/Berlin\"")
+        );
+    }
+    Ok(triggers)
+}
+
+fn orders(section: &mut Section) -> Result<Moves, Failure> {
+    let start = start(section)?;
+    let release = release(section)?;
+    let routes = routes(section)?;
+    let side = match section.text("currency_side")?.as_deref() {
+        None | Some("order") => Side::Order,
+        Some("base") => Side::Base,
+        Some(other) => {
+            return Err(section.bad("currency_side", format!("{other:?} is neither order nor base")));
+        }
+    };
+    let mut rounding = Vec::new();
+    for (currency, limit) in section.texts("rounding")? {
+        let bad = || section.bad("rounding", format!("{currency} must be a limit such as USD = \"0.02\""));
+        let code = Currency::new(&currency).map_err(|_| bad())?;
+        let limit: Decimal = limit.parse().map_err(|_| bad())?;
+        if limit.is_sign_negative() {
+            return Err(bad());
+        }
+        rounding.push((code, limit));
+    }
+    let one_at_a_time = section.yes("one_at_a_time_per_customer")?;
+    Ok(Moves::Orders { start, release, routes, side, rounding, one_at_a_time })
+}
+
+const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { after = { default = \"000123456\" } }, so that the first run does not post years of history";
+
+fn start(section: &mut Section) -> Result<Start, Failure> {
+    match section.take("start") {
+        None => Err(section.bad("start", format!("is missing; {START}"))),
+        Some(Value::String(text)) => match text.as_str() {
+            "now" => Ok(Start::Now),
+            "link-existing" => Err(section.bad(
+                "start",
+                "link-existing is not built; say the time from which on orders count, then: commerce-sync adopt",
+            )),
+            text => instant(text).map(Start::At).ok_or_else(|| section.bad("start", format!("{text:?} is no start; {START}"))),
+        },
+        Some(Value::Datetime(time)) => {
+            let text = time.to_string();
+            instant(&text).map(Start::At).ok_or_else(|| section.bad("start", format!("{text} has no zone; add Z or +01:00")))
+        }
+        Some(value) => {
+            let mut inner = Section::new(section.at("start"), value)?;
+            let after = inner.texts("after")?;
+            inner.done()?;
+            if after.is_empty() {
+                return Err(section.bad("start", format!("names no store; {START}")));
+            }
+            Ok(Start::AfterNumber(after.into_iter().collect()))
+        }
+    }
+}
+
+/// An instant, or the beginning of a day in UTC.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).ok().or_else(|| Date::parse(text).ok()?.start_in(&Zone::UTC).ok())
+}
+
+fn release(section: &mut Section) -> Result<ReleasePolicy, Failure> {
+    let mut policy = ReleasePolicy::default();
+    let Some(mut inner) = section.section("release_when")? else { return Ok(policy) };
+    for (key, slot) in
+        [("terms", &mut policy.terms), ("offline", &mut policy.offline), ("card", &mut policy.card)]
+    {
+        let Some(text) = inner.text(key)? else { continue };
+        *slot = match text.as_str() {
+            "placed" => ReleaseWhen::Placed,
+            "authorized" => ReleaseWhen::Authorized,
+            "captured" => ReleaseWhen::Captured,
+            other => {
+                let hint = hint(other, ["placed", "authorized", "captured"]);
+                return Err(inner.bad(key, format!("{other:?} is not known{hint}")));
+            }
+        };
+    }
+    inner.done()?;
+    Ok(policy)
+}
+
+fn routes(section: &mut Section) -> Result<Vec<(String, RouteTarget)>, Failure> {
+    let mut routes = Vec::new();
+    for (index, value) in section.array("routes")?.into_iter().enumerate() {
+        let path = format!("{}[{index}]", section.at("routes"));
+        let words: BTreeMap<String, String> = Section::new(&path, value)?.into_texts()?.into_iter().collect();
+        let mut target = RouteTarget::new();
+        let mut store = None;
+        for (word, value) in words {
+            if word == "store" {
+                store = Some(value);
+            } else {
+                target = target.with(word, value);
+            }
+        }
+        let store = store.ok_or_else(|| {
+            Failure::usage(format!("{path}.store: is missing; name a store or website, or \"*\""))
+        })?;
+        routes.push((store, target));
+    }
+    if routes.is_empty() {
+        let why = "is missing; say routes = [ { store = \"*\", sales_area = \"1710/10/00\" } ]";
+        return Err(section.bad("routes", why));
+    }
+    Ok(routes)
+}

@@ -1,0 +1,186 @@
+//! `check` and `doctor`: what a config means and costs, and whether the systems grant what it needs.
+
+use crate::Out;
+use crate::config::{Config, FlowConfig, Moves};
+use crate::fail::{FAILED, Failure};
+use crate::plan::Plan;
+use crate::show;
+use erp_core::connector::Verdict;
+use erp_core::context::Context;
+use serde_json::json;
+use sync_engine::Trigger;
+
+pub(super) fn check(config: &Config, out: &mut Out<'_>) -> Result<(), Failure> {
+    let plan = Plan::new(config)?;
+    plan.flows()?;
+    let file = config.file.display().to_string();
+    if out.json {
+        let systems: Vec<_> = config
+            .systems
+            .values()
+            .map(|system| json!({"system": system.name, "kind": system.kind(), "environment": system.environment(), "base_url": system.base_url()}))
+            .collect();
+        let flows: Vec<_> = config
+            .flows
+            .values()
+            .map(|flow| json!({"flow": flow.name, "record": flow.moves.record(), "from": flow.from, "to": flow.to, "reads_per_day": reads(flow)}))
+            .collect();
+        return out
+            .value(&json!({"config": file, "ledger": config.ledger, "systems": systems, "flows": flows}));
+    }
+    out.say(format!("{file} is good"))?;
+    out.say(format!("ledger   {}", config.ledger.display()))?;
+    for system in config.systems.values() {
+        out.say(format!(
+            "system   {}: {}, {}, {}",
+            system.name,
+            system.kind(),
+            system.environment(),
+            system.base_url()
+        ))?;
+    }
+    for flow in config.flows.values() {
+        out.say(format!("flow     {}", meaning(flow)))?;
+    }
+    out.say("calls per day, at least:")?;
+    for name in config.systems.keys() {
+        for flow in config.flows.values() {
+            if let Some(cost) = cost(&plan, flow, name)? {
+                out.say(format!("  {name}: {cost}"))?;
+            }
+        }
+    }
+    out.say("next: commerce-sync doctor")
+}
+
+fn meaning(flow: &FlowConfig) -> String {
+    let when: Vec<String> = flow
+        .triggers
+        .iter()
+        .map(|trigger| match trigger {
+            Trigger::Every(span) => format!("every {}", show::age(*span)),
+            Trigger::Daily { hour, minute, zone } => {
+                format!("daily at {hour:02}:{minute:02} {}", zone.name())
+            }
+        })
+        .collect();
+    let late = flow.late_after.map(|span| format!(", late after {}", show::age(span))).unwrap_or_default();
+    let more = match &flow.moves {
+        Moves::Orders { start, routes, .. } => {
+            let start = match start {
+                sync_engine::Start::Now => "orders placed after its first run".to_owned(),
+                sync_engine::Start::At(at) => format!("orders placed since {at}"),
+                sync_engine::Start::AfterNumber(stores) => {
+                    let stores: Vec<String> =
+                        stores.iter().map(|(store, number)| format!("{number} of {store}")).collect();
+                    format!("orders after {}", stores.join(", "))
+                }
+            };
+            let routes: Vec<String> = routes
+                .iter()
+                .map(|(store, target)| {
+                    format!("{store} to {}", target.get("sales_area").unwrap_or("its route"))
+                })
+                .collect();
+            format!("; {start}; routes: {}", routes.join(", "))
+        }
+        Moves::Inventory { locations, .. } | Moves::Fulfillments { locations, .. }
+            if !locations.is_empty() =>
+        {
+            let places: Vec<String> = locations.iter().map(|(from, to)| format!("{from} is {to}")).collect();
+            format!("; {}", places.join(", "))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{}: {} {}→{}, {}{late}{more}",
+        flow.name,
+        flow.moves.record(),
+        flow.from,
+        flow.to,
+        when.join(" and ")
+    )
+}
+
+/// How often a day the source is read.
+fn reads(flow: &FlowConfig) -> u64 {
+    let each = flow.triggers.iter().map(|trigger| match trigger {
+        Trigger::Every(span) => 86_400 / span.as_secs().max(1),
+        Trigger::Daily { .. } => 1,
+    });
+    each.sum()
+}
+
+fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<String>, Failure> {
+    let reads = reads(flow);
+    let capabilities = plan.connector(system)?.capabilities();
+    let page = |source: Option<erp_core::capability::SourceCapability>| source.map_or(100, |s| s.page_limit);
+    let text = if flow.from == system {
+        match flow.moves {
+            Moves::Orders { .. } => {
+                let page = page(capabilities.order_source);
+                format!("{reads} to ask {} for orders, and one per {page} that changed", flow.name)
+            }
+            Moves::Inventory { .. } => {
+                let page = page(capabilities.inventory_source);
+                format!("{reads} times one per {page} stock rows for {}", flow.name)
+            }
+            Moves::Fulfillments { .. } => format!("{reads} to ask for deliveries for {}", flow.name),
+        }
+    } else if flow.to == system {
+        match flow.moves {
+            Moves::Orders { .. } => {
+                format!("about 3 for each order of {} (look up, create, read back)", flow.name)
+            }
+            Moves::Inventory { .. } => {
+                let bulk = capabilities.inventory_sink.map_or(1, |sink| sink.bulk_limit);
+                format!("one for each {bulk} figures of {} that changed", flow.name)
+            }
+            Moves::Fulfillments { .. } => format!("about 3 for each delivery of {}", flow.name),
+        }
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(text))
+}
+
+pub(super) async fn run(config: &Config, only: Option<&str>, out: &mut Out<'_>) -> Result<(), Failure> {
+    let plan = Plan::new(config)?;
+    if let Some(name) = only {
+        config.system(name)?;
+    }
+    let mut bad = 0_u64;
+    for name in config.systems.keys().filter(|name| only.is_none_or(|only| only == name.as_str())) {
+        let findings = plan.connector(name)?.probe(&Context::new(), &plan.needs(name)).await;
+        bad += findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count() as u64;
+        if out.json {
+            for finding in &findings {
+                out.value(&json!({"system": name, "check": finding.check, "verdict": finding.verdict, "detail": finding.detail, "remedy": finding.remedy}))?;
+            }
+            continue;
+        }
+        let base_url = config.systems.get(name).map_or("", |system| system.base_url());
+        out.say(format!("{name} ({base_url})"))?;
+        for finding in &findings {
+            let verdict = match finding.verdict {
+                Verdict::Good => "ok     ",
+                Verdict::Warning => "warning",
+                Verdict::Bad => "BAD    ",
+            };
+            out.say(format!("  {verdict}  {}: {}", finding.check, finding.detail))?;
+            if !finding.remedy.is_empty() {
+                out.say(format!("           → {}", finding.remedy))?;
+            }
+        }
+    }
+    if bad > 0 {
+        if !out.json {
+            out.say(format!(
+                "{} wrong; flows that need it will not work",
+                show::count(bad, "thing is", "things are")
+            ))?;
+        }
+        return Err(Failure::silent(FAILED));
+    }
+    if out.json { Ok(()) } else { out.say("all is well") }
+}

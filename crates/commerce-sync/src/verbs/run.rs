@@ -1,0 +1,197 @@
+//! `run`: the flows at work, told as an operator would see it.
+
+use crate::Out;
+use crate::config::Config;
+use crate::fail::{FAILED, Failure};
+use crate::plan::Plan;
+use crate::show;
+use erp_core::time::Timestamp;
+use futures_util::{FutureExt as _, pin_mut, select};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use sync_engine::{Ledger as _, Narrate, Note, SqliteLedger};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Hands notes to whoever writes them.
+#[derive(Debug)]
+struct Teller(UnboundedSender<(Timestamp, Note)>);
+
+impl Narrate for Teller {
+    fn tell(&self, at: Timestamp, note: &Note) {
+        // Nobody listens any more when the run has ended.
+        let _ = self.0.send((at, note.clone()));
+    }
+}
+
+pub(super) async fn once(
+    config: &Config,
+    out: &mut Out<'_>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), Failure> {
+    let (teller, notes) = unbounded_channel();
+    let engine = Plan::new(config)?.engine(Arc::new(Teller(teller)))?;
+    let work = engine.run_once_patiently();
+    let ended = watch(work, notes, stop, out).await?;
+    drop(engine);
+    match ended {
+        // What was under way is leased, and looked up by the next run.
+        None => Err(Failure {
+            code: FAILED,
+            text: "stopped in the middle; what was under way is looked up by the next run".to_owned(),
+        }),
+        Some(result) => {
+            result?;
+            summary(config, out).await
+        }
+    }
+}
+
+pub(super) async fn forever(
+    config: &Config,
+    out: &mut Out<'_>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), Failure> {
+    let (teller, notes) = unbounded_channel();
+    let engine = Plan::new(config)?.engine(Arc::new(Teller(teller)))?;
+    if !out.json {
+        out.note(format!(
+            "running {} from {}; Ctrl-C ends it",
+            show::count(config.flows.len() as u64, "flow", "flows"),
+            config.file.display()
+        ))?;
+    }
+    let ended = watch(engine.run(stop), notes, std::future::pending(), out).await?;
+    ended.transpose()?;
+    drop(engine);
+    if !out.json {
+        out.note("ended; what was under way was finished first")?;
+    }
+    Ok(())
+}
+
+/// Writes notes while `work` goes on; `None` if it was stopped before it ended.
+async fn watch<T>(
+    work: impl Future<Output = T> + Send,
+    mut notes: UnboundedReceiver<(Timestamp, Note)>,
+    stop: impl Future<Output = ()> + Send,
+    out: &mut Out<'_>,
+) -> Result<Option<T>, Failure> {
+    let bar = bar(out.terminal && !out.json);
+    let mut tally = (0_usize, 0_usize);
+    let (work, stop) = (work.fuse(), stop.fuse());
+    pin_mut!(work, stop);
+    let ended = loop {
+        let next = notes.recv().fuse();
+        pin_mut!(next);
+        select! {
+            result = work => break Some(result),
+            () = stop => break None,
+            note = next => if let Some((at, note)) = note {
+                one(at, &note, &bar, &mut tally, out)?;
+            },
+        }
+    };
+    while let Ok((at, note)) = notes.try_recv() {
+        one(at, &note, &bar, &mut tally, out)?;
+    }
+    bar.finish_and_clear();
+    Ok(ended)
+}
+
+fn bar(terminal: bool) -> ProgressBar {
+    if !terminal {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_message("reading");
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn one(
+    at: Timestamp,
+    note: &Note,
+    bar: &ProgressBar,
+    tally: &mut (usize, usize),
+    out: &mut Out<'_>,
+) -> Result<(), Failure> {
+    if let Note::Settled { settled, held, .. } = note {
+        tally.0 += settled;
+        tally.1 += held;
+        bar.set_message(format!("{} settled, {} held", tally.0, tally.1));
+    }
+    if out.json {
+        return out.value(&in_json(at, note));
+    }
+    let Some(text) = in_words(note) else { return Ok(()) };
+    bar.suspend(|| out.say(format!("{} {text}", show::clock(at))))
+}
+
+fn in_words(note: &Note) -> Option<String> {
+    Some(match note {
+        Note::Read { flow, seen } if seen.new + seen.changed > 0 => {
+            format!("{flow}: {} read, {} new, {} changed", seen.records, seen.new, seen.changed)
+        }
+        Note::Read { .. } => return None,
+        Note::FeedTrouble { flow, text } => format!("{flow}: the source cannot be read: {text}"),
+        Note::Settled { flow, settled, found, held } => {
+            let found =
+                if *found > 0 { format!(", {found} found and not sent again") } else { String::new() };
+            let held =
+                if *held > 0 { format!(", {held} held (see: commerce-sync list)") } else { String::new() };
+            format!("{flow}: {settled} settled{found}{held}")
+        }
+        Note::Down { system, text } => format!("{system} is out of reach: {text}; work waits in the ledger"),
+        Note::Up { system, since } => format!("{system} is back, it was away since {since}"),
+        Note::Alert(alert) => format!("ALERT {}: {}", alert.scope, alert.text),
+        Note::Resolved(alert) => format!("resolved {}: {}", alert.scope, alert.cause),
+        Note::NothingBefore { until } => format!(
+            "the ledger is new: nothing is created before {}, in case a lost ledger has sent something; waiting",
+            show::clock(*until)
+        ),
+        Note::Restored => "the ledger is an older copy; everything unsettled is looked up first".to_owned(),
+        _ => return None,
+    })
+}
+
+fn in_json(at: Timestamp, note: &Note) -> Value {
+    let mut value = match note {
+        Note::Read { flow, seen } => {
+            json!({"note": "read", "flow": flow, "records": seen.records, "new": seen.new, "changed": seen.changed})
+        }
+        Note::FeedTrouble { flow, text } => json!({"note": "feed_trouble", "flow": flow, "text": text}),
+        Note::Settled { flow, settled, found, held } => {
+            json!({"note": "settled", "flow": flow, "settled": settled, "found": found, "held": held})
+        }
+        Note::Down { system, text } => json!({"note": "down", "system": system, "text": text}),
+        Note::Up { system, since } => json!({"note": "up", "system": system, "since": since}),
+        Note::Alert(alert) => json!({"note": "alert", "alert": alert}),
+        Note::Resolved(alert) => json!({"note": "resolved", "alert": alert}),
+        Note::NothingBefore { until } => json!({"note": "nothing_before", "until": until}),
+        Note::Restored => json!({"note": "restored"}),
+        _ => json!({"note": "other"}),
+    };
+    if let Value::Object(map) = &mut value {
+        map.insert("at".to_owned(), json!(at));
+    }
+    value
+}
+
+async fn summary(config: &Config, out: &mut Out<'_>) -> Result<(), Failure> {
+    if out.json {
+        return Ok(());
+    }
+    let flows = SqliteLedger::open(&config.ledger)?.health().await?;
+    for flow in flows {
+        let states: Vec<String> =
+            flow.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let states = if states.is_empty() { "nothing yet".to_owned() } else { states.join(", ") };
+        out.say(format!("{}: {states}", flow.flow))?;
+    }
+    out.say("next: commerce-sync status · list · tie-out")
+}
