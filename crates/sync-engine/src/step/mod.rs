@@ -279,7 +279,7 @@ pub fn step(mut entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
             Step::told(entry, "a stale worker came back; what it brought is ignored")
         }
         Event::Restored => restored(entry, around),
-        Event::Adopted(proof) => adopted(entry, proof, around),
+        Event::Adopted(proof) => operator::adopted(entry, proof, around),
         Event::Operator(verb) => operator::act(entry, &verb, around),
     }
 }
@@ -584,15 +584,6 @@ fn proven(mut entry: Entry, proof: Proof, around: Surroundings<'_>, verb: &str) 
     }
     let next = plan(&mut entry, around, Memory::Ours);
     Step::told(entry, format!("{verb} as {number}, {next}"))
-}
-
-/// What the target holds already needs no sending. Whatever we may have sent ourselves is left to its own look-up.
-fn adopted(mut entry: Entry, proof: Proof, around: Surroundings<'_>) -> Step {
-    if entry.may_be_there() || entry.lease.is_some() || entry.state == State::WrittenOff {
-        return Step::quiet(entry);
-    }
-    entry.sent = Some(entry.desired.digest);
-    proven(entry, proof, around, "adopted: found in the target")
 }
 
 fn failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {

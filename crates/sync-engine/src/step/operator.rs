@@ -1,6 +1,6 @@
 //! What a person may do to an entry, and what comes of it.
 
-use super::{Memory, Step, Surroundings, Verb, doubt, plan, replan, rest};
+use super::{Memory, Proof, Step, Surroundings, Verb, doubt, plan, proven, replan, rest};
 use crate::entry::{Admission, Entry, State};
 
 /// A person's verb, on an entry that nobody is working on.
@@ -72,4 +72,13 @@ pub fn permitted(entry: &Entry, verb: &Verb) -> Result<(), String> {
     } else {
         Err(format!("{} is {}; {} does not apply to it", entry.label, entry.state, verb.name()))
     }
+}
+
+/// What the target holds already needs no sending. Whatever we may have sent ourselves is left to its own look-up.
+pub(super) fn adopted(mut entry: Entry, proof: Proof, around: Surroundings<'_>) -> Step {
+    if entry.may_be_there() || entry.lease.is_some() || entry.state == State::WrittenOff {
+        return Step::quiet(entry);
+    }
+    entry.sent = Some(entry.desired.digest);
+    proven(entry, proof, around, "adopted: found in the target")
 }

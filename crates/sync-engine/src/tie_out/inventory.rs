@@ -45,7 +45,7 @@ impl Tieable for Stock {
             self.sink.inventory_statement(cx, InventoryQuery::new().at(self.shop_locations()));
         while let Some(level) = statement.next().await {
             let level = level?;
-            let key = level_key(&level.sku, level.location.as_str());
+            let key = folded(&level.sku, &level.location);
             pairs.entry(key).or_insert((level.sku, Pair::default())).1.held = Some(level.quantity.value);
         }
         let select = Select { flow: Some(with.flow.clone()), ..Select::default() };
@@ -54,7 +54,7 @@ impl Tieable for Stock {
             .entries(select)
             .await?
             .into_iter()
-            .map(|view| (view.entry.key.clone(), view))
+            .map(|view| (upper(&view.entry.key), view))
             .collect();
         let mut report = TieOut {
             flow: with.flow.clone(),
@@ -99,8 +99,17 @@ impl Stock {
             Basis::OnHand => Decimal::ZERO,
         };
         let value = shop_quantity(level.quantity.value, level.basis, counted);
-        Some((level_key(&level.sku, place.as_str()), level.sku.clone(), value))
+        Some((folded(&level.sku, &place), level.sku.clone(), value))
     }
+}
+
+/// The key of a level for comparing: an ERP may answer a SKU in upper case that the shop spells otherwise.
+fn folded(sku: &Sku, place: &LocationId) -> Key {
+    upper(&level_key(sku, place.as_str()))
+}
+
+fn upper(key: &Key) -> Key {
+    Key::from(key.as_str().to_uppercase())
 }
 
 fn book(report: &mut TieOut, key: &Key, sku: &Sku, pair: &Pair, view: Option<&EntryView>) {

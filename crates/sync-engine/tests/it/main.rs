@@ -1,5 +1,7 @@
 //! The engine as its users see it: over a ledger file, and over the reference connector on virtual time.
 
+#![expect(clippy::pedantic, clippy::unwrap_used, reason = "test code fails loudly")]
+
 mod flows;
 mod ledger_file;
 mod operators;

@@ -3,11 +3,7 @@
 //! simulation finds bugs. A failing seed is printed and replays exactly:
 //! `SIM_SEED=123 cargo test -p sync-engine --test simulation -- --nocapture`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::clone_on_ref_ptr,
-    reason = "a simulation that cannot be set up has failed"
-)]
+#![expect(clippy::pedantic, clippy::unwrap_used, clippy::future_not_send, reason = "a simulation that cannot be set up has failed")]
 
 mod bugs;
 mod invariants;
