@@ -39,9 +39,30 @@ struct Shared {
 /// How a transaction reaches the rows.
 enum Door {
     /// A thread of its own, which commits for many callers at once.
-    Writer(mpsc::Sender<Job>),
+    Writer(Writer),
     /// The caller's own thread, for simulations; a hook may crash it around each commit.
     Inline(Box<Mutex<Store>>, Arc<dyn CommitHook>),
+}
+
+/// The writer's thread. Who drops it waits until the file is closed, so that the run file is never free before.
+struct Writer {
+    sender: Option<mpsc::Sender<Job>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    fn send(&self, job: Job) -> Result<()> {
+        self.sender.as_ref().and_then(|sender| sender.send(job).ok()).ok_or_else(gone)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// What the writer runs; it is handed the trouble instead where no transaction could begin.
@@ -90,11 +111,12 @@ impl SqliteLedger {
         let path = path.as_ref().to_path_buf();
         let db = connect(&path)?;
         let (sender, jobs) = mpsc::channel::<Job>();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || write_all(Store::new(db), &jobs))
             .map_err(|e| Error::unexpected("the ledger's writer cannot be started").with_source(e))?;
-        Ok(Self(Arc::new(Shared { door: Door::Writer(sender), run: Mutex::new(None), path: Some(path) })))
+        let writer = Writer { sender: Some(sender), thread: Some(thread) };
+        Ok(Self(Arc::new(Shared { door: Door::Writer(writer), run: Mutex::new(None), path: Some(path) })))
     }
 
     /// A ledger in memory that runs on the caller's thread and asks `hook` around each commit. For simulations: a crash is
@@ -167,7 +189,7 @@ impl SqliteLedger {
     ) -> Result<R> {
         match &self.0.door {
             Door::Inline(store, hook) => inline(store, hook.as_ref(), work),
-            Door::Writer(sender) => {
+            Door::Writer(writer) => {
                 let (answer, result) = oneshot::channel::<Result<R>>();
                 let job: Job = Box::new(move |store| match within(store, work) {
                     // An error of the caller's own: nothing of it was kept, and it need not wait for the others.
@@ -179,7 +201,7 @@ impl SqliteLedger {
                         let _ = answer.send(committed.map(|()| value).map_err(Error::config));
                     })),
                 });
-                sender.send(job).map_err(|_| gone())?;
+                writer.send(job)?;
                 result.await.map_err(|_| gone())?
             }
         }

@@ -10,6 +10,7 @@ use sync_engine::tie_out::Category;
 
 #[test]
 fn verbs_apply_where_the_table_says_and_nowhere_else() {
+    use State::{Deferred, Excluded, Held, InDoubt, Pending, Waiting, WrittenOff};
     let mut bench = Bench::new();
     let key = bench.place();
     bench.work(5 * MINUTE);
@@ -18,7 +19,6 @@ fn verbs_apply_where_the_table_says_and_nowhere_else() {
         let mut entry = base.clone();
         entry.state = state;
         let may = |verb: Verb| permitted(&entry, &verb).is_ok();
-        use State::{Deferred, Excluded, Held, InDoubt, Pending, Waiting, WrittenOff};
         assert_eq!(
             may(Verb::Retry),
             [Held, Waiting, Deferred, Excluded, InDoubt].contains(&state),

@@ -164,10 +164,13 @@ proptest! {
             let told = format!("{event:?}");
             let before = entry.clone();
             // A driver brings an answer to what it was told to do, and to nothing else.
-            match (&event, entry.state) {
-                (Event::Looked { .. }, State::Sending | State::Accepted) => continue,
-                (Event::Outcome { .. }, State::InDoubt) => continue,
-                _ => {}
+            let misplaced = match &event {
+                Event::Looked { .. } => matches!(entry.state, State::Sending | State::Accepted),
+                Event::Outcome { .. } => entry.state == State::InDoubt,
+                _ => false,
+            };
+            if misplaced {
+                continue;
             }
             let answers = matches!(event, Event::Outcome { .. } | Event::Looked { .. });
             entry = step(entry, event, around(now, rng.chance(1, 4))).entry;
