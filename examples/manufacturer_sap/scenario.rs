@@ -1,0 +1,295 @@
+//! Plays the day: the world's script, the engine and the clock, in one thread.
+
+use crate::Trouble;
+use crate::options::{Break, Options};
+use crate::report;
+use crate::script::{Day, Happening};
+use crate::seed;
+use crate::story::Story;
+use crate::systems::{Systems, ZONE};
+use erp_core::Decimal;
+use erp_core::feed::Window;
+use erp_core::time::{Clock as _, Timestamp, Zone};
+use erp_testkit::clock::VirtualClock;
+use erp_testkit::fault::{Fault, Rule};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use sync_engine::{SqliteLedger, SyncEngine};
+use tokio::sync::Notify;
+
+/// How long it must be quiet in real time before virtual time jumps.
+const QUIET: Duration = Duration::from_millis(2);
+/// What a load balancer says when nothing answers behind it.
+const SORRY: &str = "<html><body><h1>503 Service Unavailable</h1></body></html>";
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Plays the day, or the rest of it, and counts what is unexplained.
+pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
+    if options.fresh || options.dir.join("finished").exists() {
+        let _ = std::fs::remove_dir_all(&options.dir);
+    }
+    std::fs::create_dir_all(&options.dir)?;
+    let day = Day::write(&options)?;
+    let progress = Progress::open(&options.dir.join("world.log"))?;
+    let begin = progress.last.map_or(day.start, |last| last.plus(Duration::from_secs(60)));
+    let clock = VirtualClock::new(begin);
+    let story = Arc::new(Story::new(Zone::named(ZONE)?));
+    let ports = std::fs::read_to_string(options.dir.join("ports")).ok();
+    let ports = ports.and_then(|text| {
+        let (shop, sap) = text.trim().split_once(' ')?;
+        Some((shop.parse().ok()?, sap.parse().ok()?))
+    });
+    let systems = Systems::start(&options.dir, &clock, ports.unwrap_or((0, 0))).await?;
+    let ports = systems.ports();
+    std::fs::write(options.dir.join("ports"), format!("{} {}", ports.0, ports.1))?;
+    let resumed = progress.last.is_some();
+    if resumed {
+        story.line(begin, "the process is back; the day goes on");
+    }
+    let ledger = SqliteLedger::open(options.dir.join("sync.db"))?;
+    let engine = systems.engine(&clock, &ledger, day.start, &story)?;
+    let mut world = World { day: &day, options: &options, systems: &systems, story: &story, progress, begin };
+    live(&engine, &clock, &mut world).await?;
+    let window = Window::new(day.start, day.end.plus(HOUR));
+    let pace = clock.pace(QUIET, day.end.plus(100 * HOUR));
+    let tie = report::print(&engine, window, &world, &story, resumed);
+    let unexplained = tokio::select! {
+        done = tie => done?,
+        () = pace => return Err("the tie-out did not end".into()),
+    };
+    std::fs::write(options.dir.join("finished"), "")?;
+    println!("unexplained: {unexplained}");
+    Ok(unexplained)
+}
+
+/// Engine, script and clock at once, until the script is over.
+async fn live(engine: &SyncEngine, clock: &VirtualClock, world: &mut World<'_>) -> Result<(), Trouble> {
+    let stop = Arc::new(Notify::new());
+    let told = Arc::clone(&stop);
+    let life = engine.run(async move { told.notified().await });
+    let end = world.day.end;
+    let script = world.play(clock);
+    let pace = clock.pace(QUIET, end.plus(2 * HOUR));
+    tokio::pin!(life, script, pace);
+    let mut played = false;
+    loop {
+        tokio::select! {
+            ended = &mut life => return Ok(ended?),
+            done = &mut script, if !played => {
+                done?;
+                played = true;
+                stop.notify_one();
+            }
+            () = &mut pace => return Err("the engine did not stop".into()),
+        }
+    }
+}
+
+/// The world around the two systems.
+pub(crate) struct World<'a> {
+    pub(crate) day: &'a Day,
+    pub(crate) options: &'a Options,
+    pub(crate) systems: &'a Systems,
+    story: &'a Story,
+    pub(crate) progress: Progress,
+    begin: Timestamp,
+}
+
+impl World<'_> {
+    async fn play(&mut self, clock: &VirtualClock) -> Result<(), Trouble> {
+        let zone = Zone::named(ZONE)?;
+        if self.progress.did("Down") && !self.progress.did("Up") {
+            self.systems.sap.server.faults().set_down(true);
+        }
+        let day = self.day;
+        for (at, happening) in &day.happenings {
+            let passing = matches!(
+                happening,
+                Happening::Hour | Happening::Minute | Happening::Kill | Happening::SaveLedger
+            );
+            let name = format!("{happening:?}");
+            if (passing && *at <= self.begin && self.begin > day.start) || self.progress.did(&name) {
+                continue;
+            }
+            clock.sleep(at.since(clock.now())).await;
+            let now = clock.now();
+            let id = self.happen(happening, now, &zone)?;
+            self.progress.note(now, if passing { "-" } else { &name }, id)?;
+        }
+        clock.sleep(day.end.since(clock.now())).await;
+        Ok(())
+    }
+
+    fn happen(&self, happening: &Happening, now: Timestamp, zone: &Zone) -> Result<Option<i64>, Trouble> {
+        let (shop, sap) = (&self.systems.shop.world, &self.systems.sap);
+        let say = |text: &str| self.story.line(now, text);
+        let id_of = |index: &usize| self.progress.ids.get(index).copied().ok_or("an order that never was");
+        let number = |id: i64| shop.order(id).map(|order| order.increment_id).unwrap_or_default();
+        match happening {
+            Happening::Place(index) => {
+                // Killed between the shop's journal and ours: the order is there already.
+                let newest = shop.orders().last().map(|order| order.entity_id);
+                let known = |id: &i64| self.progress.known.contains(id);
+                if let Some(id) = newest.filter(|id| self.begin > self.day.start && !known(id)) {
+                    return Ok(Some(id));
+                }
+                return Ok(Some(shop.place_order(self.day.orders[*index].order.clone())?));
+            }
+            // A payment that is told twice changes nothing.
+            Happening::Pay(index) => drop(shop.pay(id_of(index)?)),
+            Happening::Cancel(index) => {
+                let id = id_of(index)?;
+                let _ = shop.cancel(id);
+                say(&format!("shop: order {} cancelled", number(id)));
+            }
+            Happening::Edit(index) => {
+                let id = id_of(index)?;
+                if let Ok(next) = shop.edit(id, |order| order.lines.truncate(1)) {
+                    say(&format!("shop: order {} edited, it is now {}", number(id), number(next)));
+                    return Ok(Some(next));
+                }
+            }
+            Happening::Lock(index) => {
+                let key = format!("shop:{}", id_of(index)?);
+                for order in sap.world.order_by_key("PurchaseOrderByShipToParty", &key) {
+                    sap.world.lock_order(&order.number, "CLERK7", Some(Duration::from_secs(1200)));
+                    say(&format!("SAP: CLERK7 has sales order {} open", order.number));
+                }
+            }
+            Happening::Distributor(count) => {
+                // Distributors count as the shop does: their numbers are the shop's.
+                let reference = format!("{:09}", count + 1);
+                let lines = [("24-MB01", Decimal::from(2 + count % 3)), ("24-WB04", Decimal::ONE)];
+                if sap.world.order_by_key("PurchaseOrderByCustomer", &reference).is_empty() {
+                    sap.world.place_distributor_order(seed::DISTRIBUTOR, &reference, &lines)?;
+                }
+            }
+            Happening::DrawStock => {
+                sap.world.draw_stock("24-MB01", "1710", Decimal::from(40));
+                say("SAP: a distributor collects 40 of 24-MB01 past every shop");
+            }
+            Happening::PriceChange => {
+                sap.world.set_price("24-MB01", Decimal::new(3900, 2), now.date_in(zone))?;
+                say("SAP: the list price of 24-MB01 is 39.00 from today; no price flow runs, so the shop still asks its own");
+            }
+            Happening::BlockCredit => {
+                sap.world.block_credit("10100012");
+                say("SAP: customer 10100012 is over its credit limit");
+            }
+            Happening::Slow => {
+                sap.world.set_latency(900..=2500, 2);
+                say("SAP becomes slow");
+            }
+            Happening::LoseAnswers => {
+                let path = "API_SALES_ORDER_SRV/A_SalesOrder";
+                let lost = Rule { after: 2, times: 3, ..Rule::once(Some("POST"), path, Fault::DropAfterCommit) };
+                sap.server.faults().add(lost);
+                let sorry = Rule { after: 1, ..Rule::once(Some("POST"), path, Fault::Answer(503, "text/html", SORRY.into())) };
+                sap.server.faults().add(sorry);
+            }
+            Happening::Down => {
+                sap.server.faults().set_down(true);
+                say("SAP is down");
+            }
+            Happening::Up => {
+                sap.server.faults().clear();
+                sap.server.faults().set_down(false);
+                sap.world.set_latency(20..=60, 4);
+                say("SAP is back");
+            }
+            Happening::Falsify => self.falsify(),
+            Happening::SaveLedger => self.save_ledger()?,
+            Happening::Hour => self.story.on_the_hour(now),
+            Happening::Minute => {}
+            Happening::Kill => {
+                say("kill -9");
+                let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Somebody does something to SAP's books that nobody is told of. An order with a whole cent of tax is taken.
+    fn falsify(&self) {
+        let sap = &self.systems.sap.world;
+        let ours = |order: &sap_emulator::OrderView| {
+            order.header.get("PurchaseOrderByShipToParty").is_some_and(|key| key.starts_with("shop:"))
+                && order.rejection_status != "C"
+                && order.credit_status != "B"
+        };
+        let Some(victim) = sap.orders().into_iter().filter(ours).nth(100).map(|order| order.number) else { return };
+        match self.options.broken {
+            Some(Break::LoseOne) => drop(sap.lose_order(&victim)),
+            Some(Break::DuplicateOne) => drop(sap.duplicate_order(&victim)),
+            Some(Break::SkewACent) => drop(sap.skew_cent(&victim)),
+            None => {}
+        }
+    }
+
+    fn save_ledger(&self) -> Result<(), Trouble> {
+        let Some((_, file)) = &self.options.save_ledger else { return Ok(()) };
+        for tail in ["", "-wal"] {
+            let from = self.options.dir.join(format!("sync.db{tail}"));
+            if from.exists() {
+                std::fs::copy(from, format!("{}{tail}", file.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The world's own journal: what happened, and when, so that a killed day goes on.
+pub(crate) struct Progress {
+    file: File,
+    done: BTreeSet<String>,
+    /// The shop's ids of the script's orders.
+    pub(crate) ids: BTreeMap<usize, i64>,
+    known: BTreeSet<i64>,
+    last: Option<Timestamp>,
+}
+
+impl Progress {
+    fn open(path: &Path) -> Result<Self, Trouble> {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut progress =
+            Self { file, done: BTreeSet::new(), ids: BTreeMap::new(), known: BTreeSet::new(), last: None };
+        // A torn last line never happened.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        for line in whole.lines() {
+            let mut words = line.split(' ');
+            let at = words.next().and_then(|word| word.parse().ok()).ok_or("world.log is damaged")?;
+            let name = words.next().unwrap_or("-").to_owned();
+            let id = words.next().and_then(|word| word.parse().ok());
+            progress.keep(Timestamp::from_micros(at), &name, id);
+        }
+        Ok(progress)
+    }
+
+    fn did(&self, name: &str) -> bool {
+        self.done.contains(name)
+    }
+
+    fn keep(&mut self, at: Timestamp, name: &str, id: Option<i64>) {
+        self.last = self.last.max(Some(at));
+        if name != "-" {
+            self.done.insert(name.to_owned());
+        }
+        self.known.extend(id);
+        let index = name.strip_prefix("Place(").and_then(|rest| rest.trim_end_matches(')').parse().ok());
+        if let (Some(index), Some(id)) = (index, id) {
+            self.ids.insert(index, id);
+        }
+    }
+
+    fn note(&mut self, at: Timestamp, name: &str, id: Option<i64>) -> Result<(), Trouble> {
+        let id_text = id.map(|id| format!(" {id}")).unwrap_or_default();
+        writeln!(self.file, "{} {name}{id_text}", at.as_micros())?;
+        self.keep(at, name, id);
+        Ok(())
+    }
+}

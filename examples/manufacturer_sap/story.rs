@@ -1,0 +1,147 @@
+//! What an operator would see: one line per thing that matters, in the wall clock's time.
+
+use erp_core::time::{Timestamp, Zone};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use sync_engine::{Narrate, Note};
+
+/// Tells the story on standard output.
+pub(crate) struct Story {
+    zone: Zone,
+    hour: Mutex<Hour>,
+}
+
+/// What happened since the last hourly line, and what the day came to.
+#[derive(Debug, Default)]
+struct Hour {
+    reads: usize,
+    new: usize,
+    changed: usize,
+    settled: usize,
+    held: usize,
+    troubles: Vec<String>,
+    day: Figures,
+}
+
+/// What the day came to.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Figures {
+    pub(crate) found: usize,
+    pub(crate) back_at: Option<Timestamp>,
+    pub(crate) drained_at: Option<Timestamp>,
+    pub(crate) settled_at_return: usize,
+    pub(crate) settled: usize,
+}
+
+impl fmt::Debug for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Story")
+    }
+}
+
+impl Story {
+    pub(crate) fn new(zone: Zone) -> Self {
+        Self { zone, hour: Mutex::default() }
+    }
+
+    fn hour(&self) -> MutexGuard<'_, Hour> {
+        self.hour.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        self.hour().day.clone()
+    }
+
+    /// A line of the day.
+    pub(crate) fn line(&self, at: Timestamp, text: &str) {
+        println!("{} {text}", self.wall(at));
+    }
+
+    fn wall(&self, at: Timestamp) -> String {
+        at.clock_in(&self.zone).chars().take(5).collect()
+    }
+
+    /// The hour's summary, if anything happened.
+    pub(crate) fn on_the_hour(&self, at: Timestamp) {
+        let mut hour = self.hour();
+        let day = hour.day.clone();
+        let Hour { reads, new, changed, settled, held, .. } =
+            std::mem::replace(&mut *hour, Hour { day, ..Hour::default() });
+        drop(hour);
+        if new + changed + settled + held > 0 {
+            self.line(
+                at,
+                &format!("orders: {reads} reads, {new} new, {changed} changed, {settled} settled, {held} to a person"),
+            );
+        }
+    }
+
+    /// Instants inside a text become wall-clock times.
+    fn told(&self, text: &str) -> String {
+        let words = text.split(' ').map(|word| {
+            let bare = word.trim_end_matches([':', ',', ';']);
+            Timestamp::parse(bare).map_or_else(
+                |_| word.to_owned(),
+                |at| format!("{}{}", self.wall(at), &word[bare.len()..]),
+            )
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Narrate for Story {
+    fn tell(&self, at: Timestamp, note: &Note) {
+        let mut hour = self.hour();
+        let line = match note {
+            Note::Read { flow, seen } if flow == "orders" => {
+                hour.reads += 1;
+                hour.new += seen.new;
+                hour.changed += seen.changed;
+                None
+            }
+            Note::FeedTrouble { flow, text } => {
+                let first = !hour.troubles.contains(flow);
+                hour.troubles.push(flow.clone());
+                first.then(|| format!("{flow}: cannot be read, tried again: {text}"))
+            }
+            Note::Settled { flow, settled, found, held } if flow == "orders" => {
+                hour.settled += settled;
+                hour.held += held;
+                hour.day.found += found;
+                hour.day.settled += settled;
+                (*found > 0).then(|| format!("orders: {found} found in SAP after a lost answer, not sent again"))
+            }
+            Note::Down { system, text } => Some(format!("DOWN {system}: {text}")),
+            Note::Up { system, since } => {
+                hour.day.back_at = Some(at);
+                hour.day.settled_at_return = hour.day.settled;
+                Some(format!("UP {system}, was away since {}", self.wall(*since)))
+            }
+            Note::Alert(alert) => {
+                let what = if alert.cause == "late" { "LATE" } else { "ALERT" };
+                Some(format!("{what} {}", alert.text))
+            }
+            Note::Resolved(alert) if alert.cause == "late" => {
+                let mut drained = String::new();
+                if let Some(back) = hour.day.back_at.filter(|_| alert.scope == "orders") {
+                    hour.day.drained_at = Some(at);
+                    drained = format!(
+                        ", {} drained in {} min, {} lost answers found in SAP and not sent again",
+                        hour.day.settled - hour.day.settled_at_return,
+                        at.since(back).as_secs() / 60,
+                        hour.day.found
+                    );
+                }
+                Some(format!("resolved: {} {}{drained}", alert.scope, alert.cause))
+            }
+            Note::Resolved(alert) => Some(format!("resolved: {} {}", alert.scope, alert.cause)),
+            Note::Restored => Some("the ledger is new or an older copy: everything unsettled is looked up first".to_owned()),
+            _ => None,
+        };
+        drop(hour);
+        if let Some(line) = line {
+            let short: String = self.told(&line).chars().take(190).collect();
+            self.line(at, &short);
+        }
+    }
+}
