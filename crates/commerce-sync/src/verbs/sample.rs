@@ -41,8 +41,7 @@ pub(super) fn sap_seeds() -> Vec<SapSeed> {
 
 fn with_material(seed: SapSeed, material: &commerce_emulator::sample::Material) -> SapSeed {
     let own = Material::new(&material.sku, &material.name, PLACES[0].0);
-    let mut seed =
-        seed.with_material(own).with_price(Price::list(&material.sku, material.price, "USD"));
+    let mut seed = seed.with_material(own).with_price(Price::list(&material.sku, material.price, "USD"));
     for (source, quantity) in &material.on_hand {
         if let Some((plant, _)) = PLACES.iter().find(|(_, shop)| shop == source) {
             seed = seed.with_stock(Stock::new(&material.sku, plant, *quantity));

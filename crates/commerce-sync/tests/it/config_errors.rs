@@ -1,0 +1,83 @@
+//! Bad configs: one clear line with the remedy, exit 2.
+
+const GOOD: &str = r#"
+[ledger]
+path = "sync.db"
+[systems.shop]
+kind = "commerce"
+environment = "sandbox"
+base_url = "http://127.0.0.1:1"
+auth = { type = "bearer", token = "hunter2" }
+[systems.sap]
+kind = "sap"
+environment = "sandbox"
+base_url = "http://127.0.0.1:1"
+auth = { type = "basic", user = "U", password = "hunter2" }
+[flows.orders]
+record = "orders"
+from = "shop"
+to = "sap"
+start = "now"
+every = "15m"
+routes = [ { store = "*", sales_area = "1710/10/00" } ]
+"#;
+
+fn check(text: &str) -> (u8, String, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    std::fs::write(&file, text).unwrap();
+    let args = ["commerce-sync", "--config", file.to_str().unwrap(), "check"].map(Into::into);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let code = runtime.block_on(commerce_sync::main(args, &mut out, &mut err, false, std::future::pending()));
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+#[test]
+fn a_good_config_is_good() {
+    let (code, out, err) = check(GOOD);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("orders shop→sap, every 15 min"), "{out}");
+}
+
+#[test]
+fn each_fault_is_one_line_that_names_the_key() {
+    let table = [
+        ("every = \"15m\"", "evry = \"15m\"", "flows.orders.every: is missing"),
+        ("start = \"now\"\n", "", "flows.orders.start: is missing; say start = \"now\""),
+        (
+            "start = \"now\"",
+            "start = \"now\"\nlate_aftr = \"3m\"",
+            "flows.orders.late_aftr: unknown key; did you mean late_after?",
+        ),
+        (
+            "base_url = \"http://127.0.0.1:1\"\nauth = { type = \"bearer\"",
+            "bse_url = \"x\"\nauth = { type = \"bearer\"",
+            "systems.shop.bse_url: unknown key; did you mean base_url?",
+        ),
+        (
+            "password = \"hunter2\"",
+            "password = { env = \"NO_SUCH_VARIABLE_HERE\" }",
+            "systems.sap.auth.password: the environment variable NO_SUCH_VARIABLE_HERE is not set; set NO_SUCH_VARIABLE_HERE",
+        ),
+        (
+            "kind = \"sap\"\nenvironment = \"sandbox\"",
+            "kind = \"sap\"\nenvironment = \"live\"",
+            "flows.orders: shop is sandbox and sap is live; sandbox and live never mix",
+        ),
+        (
+            "base_url = \"http://127.0.0.1:1\"\nauth = { type = \"basic\"",
+            "base_url = \"http://sap.example\"\nauth = { type = \"basic\"",
+            "must be https; plain http is only for loopback",
+        ),
+        ("to = \"sap\"", "to = \"sap2\"", "flows.orders.to: there is no [systems.sap2]; did you mean sap?"),
+    ];
+    for (right, wrong, line) in table {
+        assert!(GOOD.contains(right), "{right}");
+        let (code, out, err) = check(&GOOD.replacen(right, wrong, 1));
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(line), "{err} should say {line}");
+        assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+        assert!(!err.contains("hunter2"), "{err}");
+    }
+}
