@@ -19,7 +19,14 @@ pub(crate) async fn print(
     story: &Story,
     resumed: bool,
 ) -> Result<u64, Trouble> {
-    let calls = world.systems.sap.server.log().iter().filter(|line| line.target.contains("API_SALES_ORDER_SRV")).count();
+    let calls = world
+        .systems
+        .sap
+        .server
+        .log()
+        .iter()
+        .filter(|line| line.target.contains("API_SALES_ORDER_SRV"))
+        .count();
     let ties = engine.tie_out(window).await?;
     let mut unexplained = 0;
     for tie in &ties {
@@ -38,7 +45,10 @@ pub(crate) async fn print(
 
 fn table(tie: &TieOut) {
     println!("\n{}: {} against {}, both read at the end of the day", tie.flow, tie.source, tie.target);
-    println!("  {:<17}{:>7}{:>9} {:<34}{:>7}{:>9} {}", "", tie.source, "units", "money", tie.target, "units", "money");
+    println!(
+        "  {:<17}{:>7}{:>9} {:<34}{:>7}{:>9} {}",
+        "", tie.source, "units", "money", tie.target, "units", "money"
+    );
     for category in Category::ALL {
         let row = tie.rows.get(&category).cloned().unwrap_or_default();
         if row.source.count + row.target.count == 0 && category != Category::Unexplained {
@@ -48,12 +58,21 @@ fn table(tie: &TieOut) {
         let (source, target) = (cell(&row.source), cell(&row.target));
         println!(
             "  {:<17}{:>7}{:>9} {:<34}{:>7}{:>9} {}",
-            category.name(), source.0, source.1, source.2, target.0, target.1, target.2
+            category.name(),
+            source.0,
+            source.1,
+            source.2,
+            target.0,
+            target.1,
+            target.2
         );
     }
     for (currency, gap) in &tie.rounding {
-        let parts: Vec<String> =
-            gap.iter().filter(|(_, value)| !value.is_zero()).map(|(name, value)| format!("{name} {value}")).collect();
+        let parts: Vec<String> = gap
+            .iter()
+            .filter(|(_, value)| !value.is_zero())
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
         println!("  rounding {currency}: {} ({} minus {})", parts.join(", "), tie.target, tie.source);
     }
     for item in &tie.items {
@@ -67,7 +86,8 @@ fn table(tie: &TieOut) {
 }
 
 fn money(money: &BTreeMap<String, Components>) -> String {
-    let all: Vec<String> = money.iter().map(|(currency, sum)| format!("{:.2} {currency}", sum.total)).collect();
+    let all: Vec<String> =
+        money.iter().map(|(currency, sum)| format!("{:.2} {currency}", sum.total)).collect();
     all.join(" + ")
 }
 
@@ -112,7 +132,9 @@ async fn late(engine: &SyncEngine, story: &Story, calls: usize, resumed: bool) -
         Decimal::new(i64::try_from(calls * 10 / sent)?, 1),
         figures.found
     );
-    println!("prices did not flow: the engine has no price flow yet, so SAP's new list price shows nowhere in the shop");
+    println!(
+        "prices did not flow: the engine has no price flow yet, so SAP's new list price shows nowhere in the shop"
+    );
     Ok(())
 }
 
@@ -132,6 +154,9 @@ fn naive(world: &World<'_>) {
     println!(
         "a naive loop (a model with the same faults): {} orders twice in SAP ({:.2} USD), {} cancelled or replaced orders \
          shipped ({:.2} USD)",
-        twice.len(), sum(&twice), shipped.len(), sum(&shipped)
+        twice.len(),
+        sum(&twice),
+        shipped.len(),
+        sum(&shipped)
     );
 }

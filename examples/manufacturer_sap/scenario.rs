@@ -22,7 +22,7 @@ use sync_engine::{SqliteLedger, SyncEngine};
 use tokio::sync::Notify;
 
 /// How long it must be quiet in real time before virtual time jumps.
-const QUIET: Duration = Duration::from_millis(2);
+const QUIET: Duration = Duration::from_millis(3);
 /// What a load balancer says when nothing answers behind it.
 const SORRY: &str = "<html><body><h1>503 Service Unavailable</h1></body></html>";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -174,7 +174,9 @@ impl World<'_> {
             }
             Happening::PriceChange => {
                 sap.world.set_price("24-MB01", Decimal::new(3900, 2), now.date_in(zone))?;
-                say("SAP: the list price of 24-MB01 is 39.00 from today; no price flow runs, so the shop still asks its own");
+                say(
+                    "SAP: the list price of 24-MB01 is 39.00 from today; no price flow runs, so the shop still asks its own",
+                );
             }
             Happening::BlockCredit => {
                 sap.world.block_credit("10100012");
@@ -186,9 +188,13 @@ impl World<'_> {
             }
             Happening::LoseAnswers => {
                 let path = "API_SALES_ORDER_SRV/A_SalesOrder";
-                let lost = Rule { after: 2, times: 3, ..Rule::once(Some("POST"), path, Fault::DropAfterCommit) };
+                let lost =
+                    Rule { after: 2, times: 3, ..Rule::once(Some("POST"), path, Fault::DropAfterCommit) };
                 sap.server.faults().add(lost);
-                let sorry = Rule { after: 1, ..Rule::once(Some("POST"), path, Fault::Answer(503, "text/html", SORRY.into())) };
+                let sorry = Rule {
+                    after: 1,
+                    ..Rule::once(Some("POST"), path, Fault::Answer(503, "text/html", SORRY.into()))
+                };
                 sap.server.faults().add(sorry);
             }
             Happening::Down => {
@@ -207,7 +213,8 @@ impl World<'_> {
             Happening::Minute => {}
             Happening::Kill => {
                 say("kill -9");
-                let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+                let _ =
+                    std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
             }
         }
         Ok(None)
@@ -221,7 +228,9 @@ impl World<'_> {
                 && order.rejection_status != "C"
                 && order.credit_status != "B"
         };
-        let Some(victim) = sap.orders().into_iter().filter(ours).nth(100).map(|order| order.number) else { return };
+        let Some(victim) = sap.orders().into_iter().filter(ours).nth(100).map(|order| order.number) else {
+            return;
+        };
         match self.options.broken {
             Some(Break::LoseOne) => drop(sap.lose_order(&victim)),
             Some(Break::DuplicateOne) => drop(sap.duplicate_order(&victim)),

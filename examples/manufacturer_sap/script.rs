@@ -3,8 +3,8 @@
 use crate::Trouble;
 use crate::options::Options;
 use crate::systems::ZONE;
-use commerce_emulator::sample::{DayOptions, OrderScript, ScheduledOrder};
 use commerce_emulator::Pay;
+use commerce_emulator::sample::{DayOptions, OrderScript, ScheduledOrder};
 use erp_core::time::{Date, Timestamp, Zone};
 
 /// How many orders the two websites take.
@@ -66,7 +66,9 @@ impl Day {
         for index in late.iter().rev().take(UNPAID) {
             orders[*index].pays_at = None;
         }
-        let plain = |order: &ScheduledOrder| matches!(order.order.pay, Pay::Authorized) && order.order.lines.len() > 1;
+        let plain = |order: &ScheduledOrder| {
+            matches!(order.order.pay, Pay::Authorized) && order.order.lines.len() > 1
+        };
         let pick = |from: Timestamp, count: usize| -> Vec<usize> {
             (0..orders.len()).filter(|n| orders[*n].at >= from && plain(&orders[*n])).take(count).collect()
         };

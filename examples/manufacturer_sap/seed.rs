@@ -8,7 +8,8 @@ pub(crate) const ONE_TIME: &str = "17100099";
 /// A distributor who orders in SAP by an interface of its own.
 pub(crate) const DISTRIBUTOR: &str = "10300001";
 /// Where the shop's sources lie in SAP.
-pub(crate) const PLANTS: [(&str, &str); 3] = [("1710", "dc_east"), ("1720", "dc_west"), ("1730", "dc_wholesale")];
+pub(crate) const PLANTS: [(&str, &str); 3] =
+    [("1710", "dc_east"), ("1720", "dc_west"), ("1730", "dc_wholesale")];
 
 /// SAP on the evening before.
 pub(crate) fn sap() -> SapSeed {
@@ -21,10 +22,20 @@ pub(crate) fn sap() -> SapSeed {
         seed = seed.with_plant(plant);
     }
     for company in &facts.companies {
-        seed = seed.with_customer(Customer::new(company.account.trim_start_matches('0'), &company.name, "US", "USD"));
+        seed = seed.with_customer(Customer::new(
+            company.account.trim_start_matches('0'),
+            &company.name,
+            "US",
+            "USD",
+        ));
         for ship_to in &company.ship_tos {
             // Wholesale is for resale and untaxed: a ship-to party without a state has no tax rate.
-            seed = seed.with_customer(Customer::new(ship_to.party.trim_start_matches('0'), &company.name, "US", "USD"));
+            seed = seed.with_customer(Customer::new(
+                ship_to.party.trim_start_matches('0'),
+                &company.name,
+                "US",
+                "USD",
+            ));
         }
     }
     for tax in &facts.taxes {
@@ -32,7 +43,9 @@ pub(crate) fn sap() -> SapSeed {
     }
     for material in &facts.materials {
         seed = seed
-            .with_material(Material::new(&material.sku, &material.name, PLANTS[0].0).with_weight(material.weight))
+            .with_material(
+                Material::new(&material.sku, &material.name, PLANTS[0].0).with_weight(material.weight),
+            )
             .with_price(Price::list(&material.sku, material.price, "USD"));
         if !material.sku.starts_with("24-") {
             continue;

@@ -80,10 +80,8 @@ impl Story {
     fn told(&self, text: &str) -> String {
         let words = text.split(' ').map(|word| {
             let bare = word.trim_end_matches([':', ',', ';']);
-            Timestamp::parse(bare).map_or_else(
-                |_| word.to_owned(),
-                |at| format!("{}{}", self.wall(at), &word[bare.len()..]),
-            )
+            Timestamp::parse(bare)
+                .map_or_else(|_| word.to_owned(), |at| format!("{}{}", self.wall(at), &word[bare.len()..]))
         });
         words.collect::<Vec<_>>().join(" ")
     }
@@ -109,7 +107,8 @@ impl Narrate for Story {
                 hour.held += held;
                 hour.day.found += found;
                 hour.day.settled += settled;
-                (*found > 0).then(|| format!("orders: {found} found in SAP after a lost answer, not sent again"))
+                (*found > 0)
+                    .then(|| format!("orders: {found} found in SAP after a lost answer, not sent again"))
             }
             Note::Down { system, text } => Some(format!("DOWN {system}: {text}")),
             Note::Up { system, since } => {
@@ -135,7 +134,9 @@ impl Narrate for Story {
                 Some(format!("resolved: {} {}{drained}", alert.scope, alert.cause))
             }
             Note::Resolved(alert) => Some(format!("resolved: {} {}", alert.scope, alert.cause)),
-            Note::Restored => Some("the ledger is new or an older copy: everything unsettled is looked up first".to_owned()),
+            Note::Restored => {
+                Some("the ledger is new or an older copy: everything unsettled is looked up first".to_owned())
+            }
             _ => None,
         };
         drop(hour);

@@ -1,8 +1,8 @@
 //! Both systems, the connectors to them, and the engine between.
 
+use crate::Trouble;
 use crate::seed::{self, PLANTS};
 use crate::story::Story;
-use crate::Trouble;
 use commerce_client::CommerceClient;
 use commerce_emulator::{CommerceEmulator, Quirk, Quirks};
 use erp_core::Decimal;
@@ -17,6 +17,7 @@ use sap_odata::{SapClient, sales_area};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use sync_engine::step::Policy;
 use sync_engine::{Flow, SqliteLedger, Start, SyncEngine, Trigger};
 
 /// The zone in which the manufacturer works.
@@ -95,12 +96,15 @@ impl Systems {
         let orders = Flow::orders(&shop, &sap)
             .starting(Start::At(start))
             .route("*", sales_area("1710", "10", "00"))
+            // Virtual time leaps when the machine is slow; a lease must outlive such a leap.
+            .policy(Policy { lease: Duration::from_secs(1800), ..Policy::default() })
             .rounding(Currency::USD, cents(5))
             .rounding("CAD".parse()?, cents(5))
             .every(QUARTER)
             .late_after(2 * QUARTER);
         let inventory = Flow::inventory(&sap, &shop)
             .orders_by("orders")
+            .policy(Policy { lease: Duration::from_secs(1800), ..Policy::default() })
             .every(QUARTER)
             .on(Trigger::daily(&format!("02:00 {ZONE}"))?);
         Ok(SyncEngine::builder()

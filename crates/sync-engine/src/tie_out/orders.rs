@@ -185,7 +185,12 @@ impl Orders {
             (Some(held), _) => {
                 let mut differences = held.holding.differences(&wanted);
                 if differences.is_empty() && !order.is_cancelled() {
-                    differences.extend(self.money_differences(held, &wanted));
+                    differences.extend(match proven_money(case.entry, order, held) {
+                        // As it was proven; what lies apart was rounding, or a person accepted it.
+                        Some(true) => None,
+                        Some(false) => Some(moved_money(case.entry, held)),
+                        None => self.money_differences(held, &wanted),
+                    });
                 }
                 let Some(first) = differences.first() else {
                     // Equal; but a block or an accepted difference may still wait for a person.
@@ -307,6 +312,35 @@ impl Orders {
             let label = case.order.map_or_else(|| key.to_string(), |order| order.number.clone());
             report.items.push(Item { label, key: key.to_string(), category, text, remedy });
         }
+    }
+}
+
+/// Whether the document's money is still what the ledger's last proof says; `None` without such a proof.
+fn proven_money(view: Option<&EntryView>, order: &Order, held: &StatementEntry) -> Option<bool> {
+    let entry = view
+        .map(|view| &view.entry)
+        .filter(|entry| entry.state == State::Settled && accepted(entry, order))?;
+    let proven = entry.receipt.as_ref()?.holding.as_deref()?;
+    Some(proven.totals == held.holding.totals)
+}
+
+/// A document whose money moved after it was proven, be it by a cent: somebody changed it.
+fn moved_money(view: Option<&EntryView>, held: &StatementEntry) -> erp_core::model::Difference {
+    let proven = view
+        .and_then(|view| view.entry.receipt.as_ref())
+        .and_then(|receipt| receipt.holding.as_deref())
+        .map(|holding| holding.totals)
+        .unwrap_or_default();
+    let apart = |(one, other): &((&'static str, Decimal), (&'static str, Decimal))| one.1 != other.1;
+    let ((what, was), (_, is)) = proven
+        .iter()
+        .zip(held.holding.totals.iter())
+        .find(apart)
+        .unwrap_or((("money", Decimal::ZERO), ("money", Decimal::ZERO)));
+    erp_core::model::Difference {
+        what: format!("{what} since it was proven"),
+        wanted: was.normalize().to_string(),
+        held: is.normalize().to_string(),
     }
 }
 

@@ -3,7 +3,12 @@
 //! simulation finds bugs. A failing seed is printed and replays exactly:
 //! `SIM_SEED=123 cargo test -p sync-engine --test simulation -- --nocapture`.
 
-#![expect(clippy::pedantic, clippy::unwrap_used, clippy::future_not_send, reason = "a simulation that cannot be set up has failed")]
+#![expect(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::future_not_send,
+    reason = "a simulation that cannot be set up has failed"
+)]
 
 mod bugs;
 mod invariants;
