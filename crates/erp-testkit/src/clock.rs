@@ -1,6 +1,6 @@
 //! Time that stands still until somebody moves it.
 
-use erp_core::time::{Clock, Timestamp};
+use erp_core::time::{Clock, SystemClock, Timestamp};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -81,11 +81,11 @@ impl VirtualClock {
     /// Moves this clock on for as long as it is polled, for worlds with real sockets: whenever nothing has
     /// [stirred](VirtualClock::stir) for `quiet` of real time, time jumps to the next sleeper, but not beyond `until`.
     /// Returns when `until` is reached and all is quiet.
-    #[expect(clippy::disallowed_methods, reason = "sockets are real, so quiet can only be told in real time")]
     pub async fn pace(&self, quiet: Duration, until: Timestamp) {
         loop {
             let before = self.0.activity.load(Ordering::Relaxed);
-            tokio::time::sleep(quiet).await;
+            // Sockets are real, so quiet can only be told in real time.
+            SystemClock.sleep(quiet).await;
             if before != self.0.activity.load(Ordering::Relaxed) {
                 continue;
             }

@@ -572,7 +572,7 @@ impl Store {
         Ok(())
     }
 
-    /// One step of one stored entry. Also tells whether it had a receipt before.
+    /// One step of a stored entry, and whether it had a receipt before.
     fn advance(&mut self, id: i64, event: Event, policy: &Policy, now: Timestamp) -> Result<(Step, bool)> {
         let entry = self.by_id(id)?;
         let had_receipt = entry.receipt.is_some();
@@ -664,9 +664,8 @@ impl Store {
     }
 
     fn by_id(&self, id: i64) -> Result<Entry> {
-        let sql = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
         self.db
-            .prepare_cached(&sql)
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM entries WHERE id = ?1"))
             .and_then(|mut get| get.query_row([id], |row| read(row).map(|(_, entry, _)| entry)))
             .map_err(broken)
     }
@@ -742,7 +741,7 @@ impl Store {
         Ok(effects)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a row of the audit log has that many columns")]
+    #[expect(clippy::too_many_arguments, reason = "as many as the row has columns")]
     pub(super) fn audit(
         &self,
         now: Timestamp,

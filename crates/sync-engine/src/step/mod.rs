@@ -411,6 +411,10 @@ fn observed(
             entry.wanted_since = around.now;
         }
     }
+    if entry.state == State::Deferred && desired.admission == Admission::Due {
+        // Nobody was late while the source said not yet.
+        entry.wanted_since = around.now;
+    }
     entry.desired = desired;
     entry.units = units;
     entry.money = money;

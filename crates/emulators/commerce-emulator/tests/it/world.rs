@@ -244,10 +244,10 @@ fn a_killed_shop_finds_everything_again() {
 
 const JOURNAL: &str = "COMMERCE_EMULATOR_JOURNAL";
 
+/// Started and killed by the next test; by itself it has nothing to do.
 #[test]
-#[ignore = "is started and killed by the next test"]
 fn places_orders_until_it_is_killed() {
-    let path = std::env::var_os(JOURNAL).unwrap();
+    let Some(path) = std::env::var_os(JOURNAL) else { return };
     let clock = VirtualClock::new(noon());
     let world = ShopWorld::open(path.as_ref(), clock.shared(), Quirks::new(), Vec::new()).unwrap();
     world.seed(sample::shop());
@@ -261,7 +261,7 @@ fn what_was_told_before_a_sigkill_is_there_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.ndjson");
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "world::places_orders_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "world::places_orders_until_it_is_killed", "--nocapture"])
         .env(JOURNAL, &path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
