@@ -45,10 +45,7 @@ pub(crate) async fn print(
 
 fn table(tie: &TieOut) {
     println!("\n{}: {} against {}, both read at the end of the day", tie.flow, tie.source, tie.target);
-    println!(
-        "  {:<17}{:>7}{:>9} {:<34}{:>7}{:>9} {}",
-        "", tie.source, "units", "money", tie.target, "units", "money"
-    );
+    println!("  {:<17}{:>7}    units {:<34}{:>7}    units money", "", tie.source, "money", tie.target);
     for category in Category::ALL {
         let row = tie.rows.get(&category).cloned().unwrap_or_default();
         if row.source.count + row.target.count == 0 && category != Category::Unexplained {

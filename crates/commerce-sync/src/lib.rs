@@ -64,7 +64,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Where a verb writes to.
 pub(crate) struct Out<'a> {
-    out: &'a mut (dyn Write + Send + 'a),
+    stdout: &'a mut (dyn Write + Send + 'a),
     err: &'a mut (dyn Write + Send + 'a),
     json: bool,
     terminal: bool,
@@ -73,8 +73,8 @@ pub(crate) struct Out<'a> {
 impl Out<'_> {
     /// A line on standard output.
     fn say(&mut self, line: impl AsRef<str>) -> Result<(), Failure> {
-        writeln!(self.out, "{}", line.as_ref().trim_end_matches('\n'))?;
-        Ok(self.out.flush()?)
+        writeln!(self.stdout, "{}", line.as_ref().trim_end_matches('\n'))?;
+        Ok(self.stdout.flush()?)
     }
 
     /// A JSON value on standard output, on one line.
@@ -109,7 +109,7 @@ pub async fn main(
     };
     log(cli.verbose);
     let json = cli.json;
-    let mut out = Out { out, err, json, terminal };
+    let mut out = Out { stdout: out, err, json, terminal };
     match Box::pin(verbs::run(cli, &mut out, stop)).await {
         Ok(()) => fail::DONE,
         Err(failure) => {

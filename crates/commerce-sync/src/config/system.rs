@@ -208,7 +208,7 @@ fn explain(path: &str, inner: &str, text: &str) -> String {
     let names: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
     let mut at = if inner == "." { path.to_owned() } else { format!("{path}.{inner}") };
     let ask = |word: &str, kind: &str, known: &[&str], at: &str| {
-        format!("{at}: {kind}{}", hint(word, known.iter().copied().collect::<Vec<_>>()))
+        format!("{at}: {kind}{}", hint(word, known.to_vec()))
     };
     match names.split_first() {
         Some((key, known)) if first.starts_with("unknown field") => {

@@ -76,7 +76,7 @@ pub(super) async fn read(config: &Config, args: &cli::Read, out: &mut Out<'_>) -
 }
 
 fn no_record(word: &str, known: &[&str]) -> Failure {
-    let hint = crate::config::hint(word, known.iter().copied().collect::<Vec<_>>());
+    let hint = crate::config::hint(word, known.to_vec());
     Failure::usage(format!("{word} is no kind of record{hint}"))
 }
 

@@ -137,7 +137,6 @@ fn in_words(note: &Note) -> Option<String> {
         Note::Read { flow, seen } if seen.new + seen.changed > 0 => {
             format!("{flow}: {} read, {} new, {} changed", seen.records, seen.new, seen.changed)
         }
-        Note::Read { .. } => return None,
         Note::FeedTrouble { flow, text } => format!("{flow}: the source cannot be read: {text}"),
         Note::Settled { flow, settled, found, held } => {
             let found =
