@@ -31,7 +31,8 @@ fn numbers(pages: &[Result<Page<Order>>]) -> Vec<String> {
 async fn links_are_followed_absolute_and_relative_with_fixed_parameters() {
     let server = MockServer::start().await;
     let path_of_set = format!("{ROOT}/A_SalesOrder");
-    let absolute = format!("http://localhost:1{path_of_set}?$filter=x&$skiptoken=2");
+    let port = server.address().port();
+    let absolute = format!("http://localhost:{port}{path_of_set}?$filter=x&$skiptoken=2");
     Mock::given(method("GET"))
         .and(path(&path_of_set))
         .and(query_param("$skiptoken", "2"))
