@@ -6,9 +6,14 @@
 //! ```no_run
 //! # use erp_testkit::conformance::{self, Harness};
 //! # use std::sync::Arc;
-//! # async fn my_harness() -> Arc<dyn Harness> { unimplemented!() }
+//! use erp_testkit::reference::ReferenceHarness; // yours, over your emulator
+//!
+//! async fn harness() -> Arc<dyn Harness> {
+//!     Arc::new(ReferenceHarness::shop())
+//! }
+//!
 //! fn main() -> std::process::ExitCode {
-//!     conformance::run(my_harness)
+//!     conformance::run(harness)
 //! }
 //! ```
 //!
