@@ -21,8 +21,6 @@ use std::time::Duration;
 use sync_engine::{SqliteLedger, SyncEngine};
 use tokio::sync::Notify;
 
-/// How long it must be quiet in real time before virtual time jumps.
-const QUIET: Duration = Duration::from_millis(1);
 /// What a load balancer says when nothing answers behind it.
 const SORRY: &str = "<html><body><h1>503 Service Unavailable</h1></body></html>";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -53,7 +51,7 @@ pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
     let ledger = SqliteLedger::open(options.dir.join("sync.db"))?;
     let engine = systems.engine(&clock, &ledger, day.start, &story)?;
     let mut world = World { day: &day, options: &options, systems: &systems, story: &story, progress, begin };
-    live(&engine, &clock, &mut world).await?;
+    live(&engine, &ledger, &clock, &mut world).await?;
     let window = Window::new(day.start, day.end.plus(HOUR));
     let tie = report::print(&engine, window, &world, &story, resumed);
     tokio::pin!(tie);
@@ -61,7 +59,7 @@ pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
         // Reading takes no virtual time but what SAP needs to answer.
         tokio::select! {
             done = &mut tie => break done?,
-            () = clock.pace(QUIET, clock.now().plus(Duration::from_secs(1))) => {}
+            () = clock.pace(|| ledger.calls_under_way() > 0, clock.now().plus(Duration::from_secs(1))) => {}
         }
     };
     std::fs::write(options.dir.join("finished"), "")?;
@@ -70,7 +68,12 @@ pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
 }
 
 /// Engine, script and clock at once, until the script is over.
-async fn live(engine: &SyncEngine, clock: &VirtualClock, world: &mut World<'_>) -> Result<(), Trouble> {
+async fn live(
+    engine: &SyncEngine,
+    ledger: &SqliteLedger,
+    clock: &VirtualClock,
+    world: &mut World<'_>,
+) -> Result<(), Trouble> {
     let stop = Arc::new(Notify::new());
     let told = Arc::clone(&stop);
     let life = engine.run(async move { told.notified().await });
@@ -86,7 +89,7 @@ async fn live(engine: &SyncEngine, clock: &VirtualClock, world: &mut World<'_>) 
                 played = true;
                 stop.notify_one();
             }
-            () = clock.pace(QUIET, clock.now().plus(Duration::from_secs(60))) => {
+            () = clock.pace(|| ledger.calls_under_way() > 0, clock.now().plus(Duration::from_secs(60))) => {
                 if clock.now() > end.plus(100 * HOUR) {
                     return Err("the engine did not stop".into());
                 }

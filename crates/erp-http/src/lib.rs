@@ -95,4 +95,4 @@ pub use breaker::BreakerState;
 pub use classify::Classify;
 pub use client::{HttpClient, HttpClientBuilder};
 pub use request::{Call, Request, Response, Safety};
-pub use transport::{SendFailure, SendFailureKind, Transport};
+pub use transport::{Guarded, SendFailure, SendFailureKind, Transport};

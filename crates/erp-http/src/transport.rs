@@ -98,3 +98,45 @@ impl NetworkOptions {
         Ok(Arc::new(Network::new(clock, self)?))
     }
 }
+
+/// A transport that holds something for as long as a request is under way: a gauge, a permit, or, in a world with a virtual
+/// clock, the word that time must not jump over it.
+pub struct Guarded<F> {
+    inner: Arc<dyn Transport>,
+    guard: F,
+}
+
+impl<F, G> Guarded<F>
+where
+    F: Fn() -> G + Send + Sync + 'static,
+    G: Send,
+{
+    /// Calls `guard` before each request of `inner` and drops what it returns when the answer is whole, the request has
+    /// failed, or nobody waits for it any more.
+    pub fn new(inner: Arc<dyn Transport>, guard: F) -> Self {
+        Self { inner, guard }
+    }
+}
+
+impl<F> fmt::Debug for Guarded<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Guarded({:?})", self.inner)
+    }
+}
+
+#[async_trait]
+impl<F, G> Transport for Guarded<F>
+where
+    F: Fn() -> G + Send + Sync + 'static,
+    G: Send,
+{
+    async fn send(
+        &self,
+        request: Request,
+        timeout: Duration,
+        body_max: usize,
+    ) -> Result<Response, SendFailure> {
+        let _held = (self.guard)();
+        self.inner.send(request, timeout, body_max).await
+    }
+}

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -20,6 +20,8 @@ struct Shared {
     state: Mutex<State>,
     /// Grows with everything that happens around the clock; see [`VirtualClock::stir`].
     activity: AtomicU64,
+    /// Work that goes on outside this thread, less the work that waits for this clock.
+    at_work: AtomicI64,
 }
 
 struct State {
@@ -33,7 +35,11 @@ impl VirtualClock {
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
         let state = State { now: start, next_id: 0, sleepers: BTreeMap::new() };
-        Self(Arc::new(Shared { state: Mutex::new(state), activity: AtomicU64::new(0) }))
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            activity: AtomicU64::new(0),
+            at_work: AtomicI64::new(0),
+        }))
     }
 
     /// This clock as everybody takes it.
@@ -75,18 +81,39 @@ impl VirtualClock {
 
     /// Says that something is going on, so that a [pacer](VirtualClock::pace) waits.
     pub fn stir(&self) {
-        self.0.activity.fetch_add(1, Ordering::Relaxed);
+        self.0.activity.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Moves this clock on for as long as it is polled, for worlds with real sockets: whenever nothing has
-    /// [stirred](VirtualClock::stir) for `quiet` of real time, time jumps to the next sleeper, but not beyond `until`.
-    /// Returns when `until` is reached and all is quiet.
-    pub async fn pace(&self, quiet: Duration, until: Timestamp) {
+    /// Says that something goes on that this clock must not overtake, such as a request on a socket, until the guard is
+    /// dropped.
+    pub fn work(&self) -> AtWork {
+        AtWork::begin(self, 1)
+    }
+
+    /// Says, inside [`work`](Self::work) that somebody else has counted, that it waits for this clock, until the guard is
+    /// dropped: an emulated server that takes its time.
+    pub fn rest(&self) -> AtWork {
+        AtWork::begin(self, -1)
+    }
+
+    /// Moves this clock on for as long as it is polled, for worlds with real sockets and threads: whenever nothing is at
+    /// [`work`](Self::work), `busy` says no and no task can go on, time jumps to the next sleeper, but not beyond `until`.
+    /// Returns when `until` is reached and nothing goes on. No real time is measured, so that a slow machine plays the same
+    /// day as a fast one.
+    ///
+    /// All tasks must live on this thread; what other threads do must be told by `busy` or counted as work.
+    pub async fn pace(&self, busy: impl Fn() -> bool, until: Timestamp) {
         loop {
-            let before = self.0.activity.load(Ordering::Relaxed);
-            // Sockets are real, so quiet can only be told in real time.
-            SystemClock.sleep(quiet).await;
-            if before != self.0.activity.load(Ordering::Relaxed) {
+            let before = self.0.activity.load(Ordering::SeqCst);
+            for _ in 0..SETTLING_TURNS {
+                yield_once().await;
+            }
+            if before != self.0.activity.load(Ordering::SeqCst) {
+                continue;
+            }
+            if self.0.at_work.load(Ordering::SeqCst) > 0 || busy() {
+                // Somebody else's thread or the network has the word.
+                SystemClock.sleep(LISTENING).await;
                 continue;
             }
             match self.next_wake().filter(|next| *next <= until) {
@@ -138,6 +165,47 @@ impl Clock for VirtualClock {
             guard.clock.stir();
         }
         .boxed()
+    }
+}
+
+/// How often every task may go on before it is believed that none can.
+const SETTLING_TURNS: usize = 8;
+/// How long, in real time, the pacer lets others work before it looks again.
+const LISTENING: Duration = Duration::from_micros(50);
+
+/// Lets all other tasks of this thread have their turn.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Something that goes on, or that waits for the clock; see [`VirtualClock::work`] and [`VirtualClock::rest`].
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct AtWork {
+    clock: VirtualClock,
+    change: i64,
+}
+
+impl AtWork {
+    fn begin(clock: &VirtualClock, change: i64) -> Self {
+        clock.0.at_work.fetch_add(change, Ordering::SeqCst);
+        clock.stir();
+        Self { clock: clock.clone(), change }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.clock.0.at_work.fetch_sub(self.change, Ordering::SeqCst);
+        self.clock.stir();
     }
 }
 
@@ -206,6 +274,29 @@ mod tests {
         assert!(clock.advance_to_next());
         assert!(nap.now_or_never().is_some());
         assert!(!clock.advance_to_next());
+    }
+
+    #[test]
+    fn a_pacer_waits_for_work_but_not_for_work_that_waits_for_it() {
+        let clock = VirtualClock::new(Timestamp::EPOCH);
+        let until = Timestamp::from_secs(9);
+        let working = clock.work();
+        let polls = |pace: &mut futures_util::future::BoxFuture<'_, ()>| {
+            (0..100).any(|_| pace.as_mut().now_or_never().is_some())
+        };
+        let mut pace = clock.pace(|| false, until).boxed();
+        assert!(!polls(&mut pace), "a request is under way");
+        assert_eq!(clock.now(), Timestamp::EPOCH);
+        let resting = clock.rest();
+        // The pacer sleeps a moment of real time before it looks again.
+        drop(pace);
+        let mut pace = clock.pace(|| false, until).boxed();
+        assert!(polls(&mut pace), "it waits for the clock itself");
+        assert_eq!(clock.now(), until);
+        drop((resting, working));
+        let mut pace = clock.pace(|| true, Timestamp::from_secs(10)).boxed();
+        assert!(!polls(&mut pace), "another thread is busy");
+        assert_eq!(clock.now(), until);
     }
 
     #[test]

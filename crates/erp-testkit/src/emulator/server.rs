@@ -3,6 +3,7 @@ use crate::fault::{Fault, FaultPlan};
 use async_trait::async_trait;
 use bytes::Bytes;
 use erp_core::time::{Clock, SystemClock, Timestamp};
+use futures_util::pin_mut;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -11,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
@@ -266,7 +268,7 @@ impl Shared {
         };
         let method = exchange.method.to_string();
         let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
-        let reply = self.reply(exchange).await;
+        let reply = self.in_its_time(self.reply(exchange)).await;
         let status = reply.as_ref().map(|reply| reply.status);
         let mut log = self.log();
         if log.len() == LOG_MAX {
@@ -336,6 +338,20 @@ impl Shared {
         };
         // The system went down while it worked: the work stands, the answer is lost.
         (!faults.is_down()).then_some(reply)
+    }
+
+    /// All waiting of a product is done on its clock, so whoever moves that clock must not wait for it.
+    async fn in_its_time<T>(&self, work: impl Future<Output = T>) -> T {
+        let Some(clock) = &self.options.pace else { return work.await };
+        pin_mut!(work);
+        let mut resting = None;
+        poll_fn(|cx| {
+            drop(resting.take());
+            let polled = work.as_mut().poll(cx);
+            resting = polled.is_pending().then(|| clock.rest());
+            polled
+        })
+        .await
     }
 
     fn stir(&self) {

@@ -17,6 +17,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -32,6 +33,7 @@ pub struct SqliteLedger(Arc<Shared>);
 
 struct Shared {
     door: Door,
+    calls: AtomicUsize,
     run: Mutex<Option<RunFile>>,
     path: Option<PathBuf>,
 }
@@ -42,6 +44,22 @@ enum Door {
     Writer(Writer),
     /// The caller's own thread, for simulations; a hook may crash it around each commit.
     Inline(Box<Mutex<Store>>, Arc<dyn CommitHook>),
+}
+
+/// A call that is counted for as long as somebody waits for it.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(calls: &'a AtomicUsize) -> Self {
+        calls.fetch_add(1, Ordering::SeqCst);
+        Self(calls)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// The writer's thread. Who drops it waits until the file is closed, so that the run file is never free before.
@@ -116,7 +134,12 @@ impl SqliteLedger {
             .spawn(move || write_all(Store::new(db), &jobs))
             .map_err(|e| Error::unexpected("the ledger's writer cannot be started").with_source(e))?;
         let writer = Writer { sender: Some(sender), thread: Some(thread) };
-        Ok(Self(Arc::new(Shared { door: Door::Writer(writer), run: Mutex::new(None), path: Some(path) })))
+        Ok(Self(Arc::new(Shared {
+            door: Door::Writer(writer),
+            calls: AtomicUsize::new(0),
+            run: Mutex::new(None),
+            path: Some(path),
+        })))
     }
 
     /// A ledger in memory that runs on the caller's thread and asks `hook` around each commit. For simulations: a crash is
@@ -130,7 +153,7 @@ impl SqliteLedger {
         migrate(&db)?;
         tune(&db)?;
         let door = Door::Inline(Box::new(Mutex::new(Store::new(db))), hook);
-        Ok(Self(Arc::new(Shared { door, run: Mutex::new(None), path: None })))
+        Ok(Self(Arc::new(Shared { door, calls: AtomicUsize::new(0), run: Mutex::new(None), path: None })))
     }
 
     /// The same rows under a new process: what was committed is there, nothing else.
@@ -175,7 +198,12 @@ impl SqliteLedger {
             store.set_meta("restored", "yes")?;
         }
         let door = Door::Inline(Box::new(Mutex::new(store)), Arc::clone(hook));
-        Ok(Self(Arc::new(Shared { door, run: Mutex::new(None), path: None })))
+        Ok(Self(Arc::new(Shared { door, calls: AtomicUsize::new(0), run: Mutex::new(None), path: None })))
+    }
+
+    /// How many calls wait for the file: a gauge of how busy it is. Whoever moves a virtual clock must not overtake them.
+    pub fn calls_under_way(&self) -> usize {
+        self.0.calls.load(Ordering::SeqCst)
     }
 
     fn run(&self) -> std::sync::MutexGuard<'_, Option<RunFile>> {
@@ -201,6 +229,7 @@ impl SqliteLedger {
                         let _ = answer.send(committed.map(|()| value).map_err(Error::config));
                     })),
                 });
+                let _under_way = UnderWay::begin(&self.0.calls);
                 writer.send(job)?;
                 result.await.map_err(|_| gone())?
             }
