@@ -117,7 +117,7 @@ async fn late(engine: &SyncEngine, story: &Story, calls: usize, resumed: bool) -
     let mut late = 0;
     for view in &entries {
         let lines = engine.ledger().story(view.id).await?;
-        let settled = lines.iter().find(|line| line.text.starts_with("settled"));
+        let settled = lines.iter().find(|line| line.text.ends_with("settled"));
         if settled.is_some_and(|line| line.at.since(view.entry.wanted_since.min(line.at)).as_secs() > 1800) {
             late += 1;
         }

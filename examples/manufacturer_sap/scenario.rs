@@ -6,7 +6,7 @@ use crate::report;
 use crate::script::{Day, Happening};
 use crate::seed;
 use crate::story::Story;
-use crate::systems::{Systems, ZONE};
+use crate::systems::{SLUGGISH, Systems, USUAL, ZONE};
 use erp_core::Decimal;
 use erp_core::feed::Window;
 use erp_core::time::{Clock as _, Timestamp, Zone};
@@ -50,7 +50,15 @@ pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
     }
     let ledger = SqliteLedger::open(options.dir.join("sync.db"))?;
     let engine = systems.engine(&clock, &ledger, day.start, &story)?;
-    let mut world = World { day: &day, options: &options, systems: &systems, story: &story, progress, begin };
+    let mut world = World {
+        day: &day,
+        options: &options,
+        systems: &systems,
+        ledger: &ledger,
+        story: &story,
+        progress,
+        begin,
+    };
     live(&engine, &ledger, &clock, &mut world).await?;
     let window = Window::new(day.start, day.end.plus(HOUR));
     let tie = report::print(&engine, window, &world, &story, resumed);
@@ -103,6 +111,7 @@ pub(crate) struct World<'a> {
     pub(crate) day: &'a Day,
     pub(crate) options: &'a Options,
     pub(crate) systems: &'a Systems,
+    ledger: &'a SqliteLedger,
     story: &'a Story,
     pub(crate) progress: Progress,
     begin: Timestamp,
@@ -192,7 +201,7 @@ impl World<'_> {
                 say("SAP: customer 10100012 is over its credit limit");
             }
             Happening::Slow => {
-                sap.world.set_latency(900..=2500, 2);
+                sap.world.set_latency(SLUGGISH, 2);
                 say("SAP becomes slow");
             }
             Happening::LoseAnswers => {
@@ -213,7 +222,7 @@ impl World<'_> {
             Happening::Up => {
                 sap.server.faults().clear();
                 sap.server.faults().set_down(false);
-                sap.world.set_latency(20..=60, 4);
+                sap.world.set_latency(USUAL, 4);
                 say("SAP is back");
             }
             Happening::Falsify => self.falsify(),
@@ -250,13 +259,7 @@ impl World<'_> {
 
     fn save_ledger(&self) -> Result<(), Trouble> {
         let Some((_, file)) = &self.options.save_ledger else { return Ok(()) };
-        for tail in ["", "-wal"] {
-            let from = self.options.dir.join(format!("sync.db{tail}"));
-            if from.exists() {
-                std::fs::copy(from, format!("{}{tail}", file.display()))?;
-            }
-        }
-        Ok(())
+        Ok(self.ledger.back_up(file)?)
     }
 }
 

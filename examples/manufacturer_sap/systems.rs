@@ -15,6 +15,7 @@ use erp_testkit::fault::FaultPlan;
 use sap_emulator::{SapEmulator, SapOptions};
 use sap_odata::config::{Pricing, StockPlace};
 use sap_odata::{SapClient, sales_area};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,10 @@ use sync_engine::{Flow, SqliteLedger, Start, SyncEngine, Trigger};
 
 /// The zone in which the manufacturer works.
 pub(crate) const ZONE: &str = "America/New_York";
+/// How long SAP works on a request, in milliseconds, on four lanes.
+pub(crate) const USUAL: RangeInclusive<u64> = 1000..=4000;
+/// The same while it is slow.
+pub(crate) const SLUGGISH: RangeInclusive<u64> = 6000..=15_000;
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 
 /// The two systems. What they hold is journalled, so that they outlive the process as real ones would.
@@ -55,7 +60,7 @@ impl Systems {
         let sap = sap_emulator::start(options).await?;
         if sap.world.is_empty() {
             sap.world.seed(&seed::sap());
-            sap.world.set_latency(20..=60, 4);
+            sap.world.set_latency(USUAL, 4);
         }
         Ok(Self { shop, sap })
     }

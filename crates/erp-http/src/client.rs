@@ -150,8 +150,8 @@ impl HttpClient {
     /// Sends a request, in the six steps of the crate's front page.
     ///
     /// # Errors
-    /// The connector's own classification of an answer; `Transient` with effect `None` if nothing was sent, or
-    /// `Unknown` if a write may have arrived. The effect is the worst of all tries: a write whose first answer was lost
+    /// The connector's own classification of an answer; `Throttled` if there was no turn before the deadline; `Transient`
+    /// with effect `None` if nothing was sent for another reason, or `Unknown` if a write may have arrived. The effect is the worst of all tries: a write whose first answer was lost
     /// stays `Unknown`, whatever later tries say. An error that would heal by itself is marked as exhausted.
     pub async fn execute(&self, cx: &Context, call: Call, request: Request) -> Result<Response> {
         let inner = &*self.0;
@@ -306,8 +306,9 @@ fn resting(wait: Duration) -> Error {
         .with_retry_after(wait)
 }
 
+/// Our own hurry is no trouble of the system: it counts as no try and closes no gate.
 fn late() -> Error {
-    Error::transient("the deadline has passed; nothing was sent")
+    Error::new(ErrorKind::Throttled, "no turn before the deadline; nothing was sent")
 }
 
 #[cfg(test)]

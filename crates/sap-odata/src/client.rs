@@ -19,8 +19,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many orders one call takes, and how many are written at the same time.
-pub(crate) const SUBMIT_BULK: usize = 16;
 /// How many writes run at once: SAP's dialogue processes are few.
 pub(crate) const SUBMIT_CONCURRENCY: usize = 4;
 /// How many rows a list may have that is held in memory.
@@ -230,7 +228,8 @@ impl Connector for SapClient {
         let mut capabilities = Capabilities::default();
         capabilities.order_sink = Some(
             SinkCapability::new(Idempotency::LookupThenCreate, config.write_horizon)
-                .with_bulk(SUBMIT_BULK, SUBMIT_CONCURRENCY)
+                // An order is several requests: who took many at once would hold leases that end before their turn comes.
+                .with_bulk(1, SUBMIT_CONCURRENCY)
                 .with_revise(),
         );
         capabilities.inventory_source =

@@ -5,7 +5,7 @@ use crate::flow::{Answer, Env, Flow};
 use crate::gate::{Change, Gates, Pass};
 use crate::ledger::{Report, Resolution, Taken, Turn};
 use crate::narrate::{Narrate, Note};
-use crate::step::{Action, LookResult, Signal, WriteResult};
+use crate::step::{Action, LookResult, Policy, Signal, WriteResult};
 use erp_core::context::Context;
 use erp_core::error::{Effect, Error, Result};
 use erp_core::time::Timestamp;
@@ -148,7 +148,7 @@ impl Dispatcher {
             };
             self.tell_change(&change, now);
             for (turn, answer) in turns.iter().zip(answers) {
-                tally.count(turn, &answer);
+                tally.count(turn, &answer, &self.flow.policy);
                 let Answer { report, rounding, .. } = answer;
                 let about = turn.entry.desired.digest;
                 resolutions.push(Resolution {
@@ -239,7 +239,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, turn: &Turn, answer: &Answer) {
+    fn count(&mut self, turn: &Turn, answer: &Answer, policy: &Policy) {
         match &answer.report {
             Report::Written(WriteResult::Applied(proof)) => match proof.mismatch {
                 None => self.settled += 1,
@@ -248,6 +248,11 @@ impl Tally {
             Report::Looked(_, LookResult::Equal(_)) if turn.entry.sent.is_some() => {
                 self.settled += 1;
                 self.found += 1;
+            }
+            // Completed, not created again. Before the horizon has passed it is only looked up once more.
+            Report::Looked(began, LookResult::Partial(_)) if turn.entry.sent.is_some() => {
+                let last_send = turn.entry.last_send.unwrap_or(Timestamp::MIN);
+                self.found += usize::from(*began >= last_send.plus(policy.write_horizon));
             }
             Report::Looked(_, LookResult::Unclear(_)) => self.held += 1,
             _ => {}

@@ -294,7 +294,8 @@ fn nothing_starts_after_the_deadline_and_nothing_is_waited_for_beyond_it() {
     let error = world.call_as(&cx, Call::once("t.create")).unwrap_err();
     assert_eq!(
         (error.code(), error.effect(), error.operation()),
-        ("erp.transient", Effect::None, "t.create")
+        ("erp.throttled", Effect::None, "t.create"),
+        "our own hurry is no trouble of the system"
     );
     world.script.assert_done();
 }

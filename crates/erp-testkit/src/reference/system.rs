@@ -182,7 +182,8 @@ impl<S: World> System<S> {
     {
         let at = self.now();
         if cx.deadline.is_some_and(|deadline| at >= deadline) {
-            return Err(Error::transient("the deadline has passed; nothing was sent").with_operation(op));
+            return Err(Error::new(ErrorKind::Throttled, "no turn before the deadline; nothing was sent")
+                .with_operation(op));
         }
         let call = Call { system: self.id().clone(), op, write, key, at };
         let faults = Arc::clone(&*self.0.faults.lock().unwrap_or_else(PoisonError::into_inner));

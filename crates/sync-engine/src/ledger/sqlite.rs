@@ -164,6 +164,29 @@ impl SqliteLedger {
         self.with_rows(&self.snapshot()?, false)
     }
 
+    /// Writes a copy of the file as it stands to `to`, while a run goes on. Who puts it back later under the ledger's name,
+    /// beside the run file, gets a run that knows it to be an older copy: nothing unsettled is trusted before it was looked
+    /// up. Blocks until the copy is written.
+    ///
+    /// # Errors
+    /// `Config` if `to` exists, cannot be written, or this ledger is in memory.
+    pub fn back_up(&self, to: impl AsRef<Path>) -> Result<()> {
+        let to = to.as_ref();
+        let Some(path) = &self.0.path else {
+            return Err(Error::config("a ledger in memory has no file to copy"));
+        };
+        if to.exists() {
+            return Err(Error::config("a backup does not overwrite a file; name another, or remove it")
+                .with_context("backup", to.display().to_string()));
+        }
+        let db =
+            Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(broken)?;
+        db.busy_timeout(Duration::from_secs(10)).map_err(broken)?;
+        let name = to.to_str().ok_or_else(|| Error::config("a backup's name must be UTF-8"))?;
+        db.execute("VACUUM INTO ?1", [name]).map_err(broken)?;
+        Ok(())
+    }
+
     /// The committed rows as bytes: a backup.
     ///
     /// # Errors
