@@ -3,6 +3,7 @@
 //! A driver stores the entry as it comes out of here, *then* acts, and brings what came of it back as the next event.
 //! Everything that the engine promises about one record is decided in this file.
 
+mod look;
 mod operator;
 
 pub use operator::permitted;
@@ -66,6 +67,9 @@ const LOST_LEASES_MAX: u32 = 3;
 const PANICS_MAX: u32 = 2;
 /// How soon after a lost answer the first look-up is made. It can prove presence at once, absence only later.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
+
+/// The least that a throttled entry waits.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What happened to an entry.
 #[derive(Debug)]
@@ -273,7 +277,7 @@ pub fn step(mut entry: Entry, event: Event, around: Surroundings<'_>) -> Step {
                 entry.wake_at = Some(around.now);
                 return Step::told(entry, "the source changed during the look-up; looked up again");
             }
-            looked(entry, began, found, around)
+            look::looked(entry, began, found, around)
         }
         Event::Outcome { .. } | Event::Looked { .. } => {
             Step::told(entry, "a stale worker came back; what it brought is ignored")
@@ -615,7 +619,8 @@ fn failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {
             Step::told(entry, format!("waits: {text}"))
         }
         Disposition::Reschedule => {
-            let span = error.retry_after().unwrap_or(around.policy.retry_first);
+            // "At once" from a system that has just refused us would make a loop without a pause.
+            let span = error.retry_after().unwrap_or(around.policy.retry_first).max(SHORTEST_WAIT);
             wait(&mut entry, span);
             Step::told(entry, format!("throttled: {text}"))
         }
@@ -634,9 +639,14 @@ fn failed(mut entry: Entry, error: &Error, around: Surroundings<'_>) -> Step {
             }
         }
         Disposition::LookUp => {
-            entry.last_send = Some(around.now);
+            let refused = error.effect() == Effect::None;
+            if !refused {
+                entry.last_send = Some(around.now);
+            }
             entry.tries += 1;
             let story = after_lost_answer(&mut entry, around, &text);
+            // If the look-up shows that nothing has changed since, the same write would be refused for ever.
+            entry.cause = refused.then(|| cause_of(error));
             Step::told(entry, story)
         }
         Disposition::Hold => {
@@ -696,87 +706,6 @@ pub fn cause_of(error: &Error) -> Cause {
         _ => "look at the story, then retry or write it off",
     };
     Cause::new(group, error.to_string(), remedy)
-}
-
-fn looked(mut entry: Entry, began: Timestamp, found: LookResult, around: Surroundings<'_>) -> Step {
-    let now = around.now;
-    // A request of ours may still be under way until then, and what it would change is not decided before.
-    let certain_from = entry.last_send.unwrap_or(Timestamp::MIN).plus(around.policy.write_horizon);
-    let certain = began >= certain_from;
-    let later = |mut entry: Entry, what: &str| {
-        entry.lease = None;
-        entry.wake_at = Some(certain_from.max(now));
-        Step::told(entry, format!("{what}, but a late original may still arrive; looked up again"))
-    };
-    match found {
-        LookResult::Equal(proof) if certain || entry.sent == Some(entry.desired.digest) => {
-            entry.last_send = None;
-            entry.sent = Some(entry.desired.digest);
-            proven(entry, proof, around, "found in the target")
-        }
-        LookResult::Equal(_) => later(entry, "equal"),
-        LookResult::Different(_) if !certain => later(entry, "different"),
-        LookResult::Different(receipt) => {
-            let number = receipt.number.clone();
-            clear_doubt(&mut entry);
-            entry.receipt = Some(receipt);
-            let next = plan(&mut entry, around, Memory::Ours);
-            Step::told(entry, format!("found in the target as {number}, different, {next}"))
-        }
-        LookResult::Partial(_) if !certain => later(entry, "unfinished"),
-        LookResult::Partial(_) => {
-            // Submitting completes it; it must not be taken for absent by the rule about cancelled records.
-            clear_doubt(&mut entry);
-            entry.receipt = None;
-            entry.state = State::Pending;
-            entry.lease = None;
-            entry.wake_at = Some(now);
-            Step::told(entry, "found unfinished, to be completed")
-        }
-        LookResult::Absent if !certain => later(entry, "not there"),
-        LookResult::Absent if entry.receipt.is_some() => {
-            let number = entry.receipt.as_ref().map_or_else(String::new, |receipt| receipt.number.clone());
-            clear_doubt(&mut entry);
-            let cause = Cause::new(
-                "vanished from the target",
-                format!("{number} was proven in the target and is not there any more"),
-                "find out who removed it; retry creates it anew only after a write-off and reopen",
-            );
-            hold(&mut entry, cause);
-            Step::told(entry, "held: it vanished from the target")
-        }
-        LookResult::Absent => {
-            clear_doubt(&mut entry);
-            let next = plan(&mut entry, around, Memory::Theirs);
-            Step::told(entry, format!("proven not there, {next}"))
-        }
-        LookResult::Unclear(cause) => {
-            let story = format!("held: {}", cause.message);
-            hold(&mut entry, cause);
-            Step::told(entry, story)
-        }
-        LookResult::Failed(error) => {
-            entry.lease = None;
-            let wait = around.policy.back_off(entry.tries).max(error.retry_after().unwrap_or_default());
-            if !matches!(error.kind(), ErrorKind::Throttled) {
-                entry.tries += 1;
-            }
-            entry.wake_at = Some(now.plus(wait));
-            let signal = match disposition(error.kind(), Effect::None) {
-                Disposition::PauseSystem => Some(Signal::PauseSystem(error.to_string())),
-                Disposition::PauseFlow => Some(Signal::PauseFlow(error.to_string())),
-                _ => None,
-            };
-            Step { signal, ..Step::told(entry, format!("cannot be looked up: {error}")) }
-        }
-    }
-}
-
-fn clear_doubt(entry: &mut Entry) {
-    entry.last_send = None;
-    entry.sent = None;
-    entry.proven = None;
-    entry.tries = 0;
 }
 
 fn restored(mut entry: Entry, around: Surroundings<'_>) -> Step {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 use sync_engine::entry::{Admission, Cause, Desired, Entry, State};
 use sync_engine::step::{
-    Event, LookResult, Policy, Predecessor, Proof, Surroundings, Verb, WriteResult, begin, step,
+    Action, Event, LookResult, Policy, Predecessor, Proof, Step, Surroundings, Verb, WriteResult, begin, step,
 };
 
 fn desired(rng: &mut Rng, now: Timestamp) -> Desired {
@@ -46,7 +46,11 @@ fn error(rng: &mut Rng) -> Error {
     let kind = rng.pick(&kinds).unwrap().clone();
     let effect: Effect = *rng.pick(&EFFECTS).unwrap();
     let error = Error::new(kind, "trouble").with_effect(effect);
-    if rng.chance(1, 3) { error.with_retry_after(rng.span(Duration::from_secs(9999))) } else { error }
+    match rng.below(4) {
+        0 => error.with_retry_after(rng.span(Duration::from_secs(9999))),
+        1 => error.with_retry_after(Duration::ZERO),
+        _ => error,
+    }
 }
 
 fn proof(rng: &mut Rng, now: Timestamp) -> Proof {
@@ -58,29 +62,34 @@ fn proof(rng: &mut Rng, now: Timestamp) -> Proof {
     }
 }
 
+fn written_as(rng: &mut Rng, now: Timestamp) -> WriteResult {
+    match rng.below(5) {
+        0 | 1 => WriteResult::Applied(proof(rng, now)),
+        2 => WriteResult::Accepted(Handle("h".into())),
+        3 => WriteResult::Panicked("p".into()),
+        _ => WriteResult::Failed(error(rng)),
+    }
+}
+
+fn found(rng: &mut Rng, now: Timestamp) -> LookResult {
+    match rng.below(6) {
+        0 => LookResult::Absent,
+        1 => LookResult::Partial(proof(rng, now).receipt),
+        2 => LookResult::Equal(proof(rng, now)),
+        3 => LookResult::Different(proof(rng, now).receipt),
+        4 => LookResult::Unclear(Cause::new("several", "several", "")),
+        _ => LookResult::Failed(error(rng)),
+    }
+}
+
 fn event(rng: &mut Rng, fence: i64, now: Timestamp) -> Event {
     match rng.below(14) {
         0..=2 => Event::Observed { desired: desired(rng, now), units: Decimal::ONE, money: None },
         3 | 4 => Event::Woken,
         5..=7 => Event::Taken,
-        8 | 9 => Event::Outcome {
-            fence,
-            result: match rng.below(5) {
-                0 | 1 => WriteResult::Applied(proof(rng, now)),
-                2 => WriteResult::Accepted(Handle("h".into())),
-                3 => WriteResult::Panicked("p".into()),
-                _ => WriteResult::Failed(error(rng)),
-            },
-        },
+        8 | 9 => Event::Outcome { fence, result: written_as(rng, now) },
         10 | 11 => {
-            let found = match rng.below(6) {
-                0 => LookResult::Absent,
-                1 => LookResult::Partial(proof(rng, now).receipt),
-                2 => LookResult::Equal(proof(rng, now)),
-                3 => LookResult::Different(proof(rng, now).receipt),
-                4 => LookResult::Unclear(Cause::new("several", "several", "")),
-                _ => LookResult::Failed(error(rng)),
-            };
+            let found = found(rng, now);
             let about = desired(rng, now).digest;
             Event::Looked { fence, began: now.minus(rng.span(Duration::from_secs(30))), about, found }
         }
@@ -180,5 +189,83 @@ proptest! {
             }
             prop_assert!(entry.fence >= before.fence, "a fence never falls");
         }
+    }
+
+    /// A system that always says the same must not keep us busy: sooner or later, and without time going by, the entry
+    /// rests, or waits for a later time.
+    #[test]
+    fn no_stubborn_system_makes_a_loop_without_a_pause(seed in any::<u64>()) {
+        let mut rng = Rng::new(seed);
+        let now = Timestamp::from_secs(1_800_000_000);
+        let policy = Policy::default();
+        let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+        let mut first = first(&mut rng, now);
+        first.receipt = rng.chance(1, 2).then(|| proof(&mut rng, now).receipt);
+        let mut entry = begin(first, around).entry;
+        let (written, looked) = (rng.next_u64(), rng.next_u64());
+        for _ in 0..20 {
+            if entry.state.is_at_rest() || entry.wake_at.is_none_or(|at| at > now) {
+                return Ok(());
+            }
+            let Step { entry: taken, action, .. } = step(entry, Event::Taken, around);
+            let answer = match action {
+                Some(Action::LookUp) => {
+                    let began = now.plus(policy.write_horizon + policy.lease);
+                    let (found, about) = (found(&mut Rng::new(looked), now), taken.desired.digest);
+                    Event::Looked { fence: taken.fence, began, about, found }
+                }
+                _ => Event::Outcome { fence: taken.fence, result: written_as(&mut Rng::new(written), now) },
+            };
+            entry = step(taken, answer, around).entry;
+        }
+        prop_assert!(false, "still busy: {entry:?}");
+    }
+}
+
+/// An order that was taken in parts and has been cancelled since: it is cancelled there too, not looked up for ever.
+#[test]
+fn what_is_unfinished_and_no_longer_wanted_is_revised() {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let policy = Policy::default();
+    let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+    let mut entry = first(&mut Rng::new(1), now);
+    entry.desired.alive = false;
+    entry.desired.admission = Admission::Due;
+    let taken = step(begin(entry, around).entry, Event::Taken, around);
+    assert_eq!(taken.action, Some(Action::LookUp));
+    let (fence, about) = (taken.entry.fence, taken.entry.desired.digest);
+    let found = LookResult::Partial(Receipt::new(NativeId::from("5"), "5", now));
+    let began = now.plus(Duration::from_secs(999));
+    let found = step(taken.entry, Event::Looked { fence, began, about, found }, around);
+    assert_eq!(step(found.entry, Event::Taken, around).action, Some(Action::Revise));
+}
+
+/// A change that the target refuses although nothing has moved since would be refused for ever: a person is asked. If
+/// somebody has changed the document meanwhile, it is tried again.
+#[test]
+fn a_conflict_that_nobody_caused_is_held() {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let policy = Policy::default();
+    let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+    let at = |revision: &str| Receipt::new(NativeId::from("5"), "5", now).with_revision(revision.into());
+    for (revision, state) in [("1", State::Held), ("2", State::Pending)] {
+        let mut entry = first(&mut Rng::new(1), now);
+        entry.desired.alive = true;
+        entry.desired.admission = Admission::Due;
+        entry.desired.after = None;
+        entry.receipt = Some(at("1"));
+        let taken = step(begin(entry, around).entry, Event::Taken, around);
+        assert_eq!(taken.action, Some(Action::Revise));
+        let refused = Error::new(ErrorKind::Conflict, "goods have left").with_effect(Effect::None);
+        let result = WriteResult::Failed(refused);
+        let doubted = step(taken.entry, Event::Outcome { fence: 1, result }, around).entry;
+        assert_eq!(doubted.state, State::InDoubt);
+        let taken = step(doubted, Event::Taken, around).entry;
+        let about = taken.desired.digest;
+        let found = LookResult::Different(at(revision));
+        let found = step(taken, Event::Looked { fence: 2, began: now, about, found }, around).entry;
+        assert_eq!(found.state, state);
+        let told = found.cause.is_some_and(|cause| cause.message.contains("goods have left"));
+        assert_eq!(told, state == State::Held);
     }
 }

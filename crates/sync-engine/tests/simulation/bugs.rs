@@ -34,15 +34,12 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    /// Planted, and not found within a hundred seeds yet: a stale worker's word does harm only where a second worker's write
-    /// under the same lease is lost too, and that is still too rare in this world.
-    pub(crate) const NOT_FOUND_YET: [Self; 1] = [Self::NoFence];
-
-    /// Those that a hundred seeds find.
-    pub(crate) const FOUND: [Self; 5] = [
+    /// All of them; a hundred seeds find each.
+    pub(crate) const ALL: [Self; 6] = [
         Self::NoKey,
         Self::NewKeyPerRetry,
         Self::AcknowledgeBeforeSend,
+        Self::NoFence,
         Self::WatermarkBeforeEntries,
         Self::NoHorizon,
     ];
@@ -116,13 +113,34 @@ impl OrderSink for Sink {
     }
 }
 
+/// A write that a process has taken and of which nothing came back yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Write {
+    pub(crate) flow: String,
+    pub(crate) key: Key,
+}
+
 /// What all processes of a run have taken.
 #[derive(Debug, Default)]
 pub(crate) struct Taking {
     /// The newest fence of each entry, whoever took it.
-    pub(crate) fences: Mutex<BTreeMap<i64, i64>>,
-    /// Writes that were taken and of which nothing came back yet.
-    pub(crate) writing: AtomicU64,
+    fences: Mutex<BTreeMap<i64, i64>>,
+    /// By process and entry.
+    writes: Mutex<BTreeMap<(u64, i64), Write>>,
+}
+
+impl Taking {
+    /// What a process has under way.
+    pub(crate) fn writes_of(&self, process: u64) -> BTreeMap<i64, Write> {
+        let writes = self.writes.lock().unwrap();
+        writes.range((process, i64::MIN)..=(process, i64::MAX)).map(|((_, id), w)| (*id, w.clone())).collect()
+    }
+
+    /// Whether two processes write the same entry, each believing that it alone does.
+    pub(crate) fn collide(&self, one: u64, other: u64) -> bool {
+        let others = self.writes_of(other);
+        self.writes_of(one).keys().any(|id| others.contains_key(id))
+    }
 }
 
 /// Shared by all processes of a run.
@@ -134,11 +152,12 @@ pub(crate) struct BuggyLedger {
     pub(crate) inner: Arc<dyn Ledger>,
     pub(crate) bug: Option<Bug>,
     fences: Fences,
+    process: u64,
 }
 
 impl BuggyLedger {
-    pub(crate) fn new(inner: Arc<dyn Ledger>, bug: Option<Bug>, fences: Fences) -> Self {
-        Self { inner, bug, fences }
+    pub(crate) fn new(inner: Arc<dyn Ledger>, bug: Option<Bug>, fences: Fences, process: u64) -> Self {
+        Self { inner, bug, fences, process }
     }
 }
 
@@ -163,7 +182,8 @@ impl Ledger for BuggyLedger {
         for turn in &taken.turns {
             self.fences.fences.lock().unwrap().insert(turn.id, turn.entry.fence);
             if matches!(turn.action, Action::Submit | Action::Revise) {
-                self.fences.writing.fetch_add(1, Ordering::SeqCst);
+                let write = Write { flow: flow.to_owned(), key: turn.entry.key.clone() };
+                self.fences.writes.lock().unwrap().insert((self.process, turn.id), write);
             }
             if self.bug == Some(Bug::AcknowledgeBeforeSend) && turn.action == Action::Submit {
                 let receipt = Receipt::new(NativeId::from("acknowledged"), "acknowledged", now);
@@ -189,10 +209,7 @@ impl Ledger for BuggyLedger {
     ) -> Result<Vec<Signal>> {
         for resolution in &resolutions {
             if matches!(resolution.report, Report::Written(_)) {
-                let _ = self
-                    .fences
-                    .writing
-                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+                self.fences.writes.lock().unwrap().remove(&(self.process, resolution.id));
             }
         }
         if self.bug == Some(Bug::NoFence) {

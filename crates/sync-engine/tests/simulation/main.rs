@@ -95,10 +95,9 @@ fn the_same_seed_makes_the_same_trace() {
 }
 
 #[test]
-fn five_planted_bugs_are_found_within_a_hundred_seeds() {
+fn each_planted_bug_is_found_within_a_hundred_seeds() {
     let mut missed = Vec::new();
-    println!("not found yet, and not looked for here: {:?}", Bug::NOT_FOUND_YET);
-    for bug in Bug::FOUND {
+    for bug in Bug::ALL {
         match (1..=100).find(|seed| !run(*seed, Some(bug)).violations.is_empty()) {
             Some(seed) => println!("{bug:?}: found at seed {seed}"),
             None => missed.push(bug),

@@ -1,6 +1,6 @@
 //! One run: a script of a business day in miniature, an engine that dies and comes back, and time that jumps.
 
-use crate::bugs::{Bug, BuggyLedger, Fences, Sink};
+use crate::bugs::{Bug, BuggyLedger, Fences, Sink, Write};
 use crate::invariants;
 use erp_core::model::RouteTarget;
 use erp_core::prelude::*;
@@ -108,6 +108,8 @@ enum Happening {
     Restock,
     Retry,
     Snapshot,
+    /// What a frozen process was writing changes meanwhile.
+    Overtake(Write),
     /// The process stands still for so long (a paused machine) while another takes over; then it goes on, a zombie.
     Freeze(Duration),
 }
@@ -128,16 +130,20 @@ pub(crate) struct Simulation {
     snapshots: Vec<Vec<u8>>,
     freeze: Option<Duration>,
     zombie: Option<Zombie>,
+    /// The process that lives now.
+    process: u64,
     outcome: Outcome,
 }
 
 type Life = BoxFuture<'static, Result<()>>;
 
-/// A process that was believed dead.
+/// A process that was believed dead. It comes back at the worst moment: when its successor writes what it was writing, or
+/// when it has stood still for long enough.
 struct Zombie {
     life: Life,
+    process: u64,
     thaws: Timestamp,
-    dies: Timestamp,
+    dies: Option<Timestamp>,
 }
 
 struct Flag(AtomicBool);
@@ -172,7 +178,9 @@ impl Simulation {
             }
         }
         let mut faults: Arc<dyn CallFaults> = Arc::new(faults);
-        if rng.chance(1, 3) {
+        // Who stands still does so in the middle of something, and that takes long calls.
+        let haunted = rng.chance(1, 2);
+        if haunted || rng.chance(1, 6) {
             faults = Arc::new(Sluggish { inner: faults, rng: Mutex::new(rng.fork()), until: quiet_from });
         }
         world.set_faults(&faults);
@@ -201,13 +209,14 @@ impl Simulation {
             snapshots: Vec::new(),
             freeze: None,
             zombie: None,
+            process: 0,
             outcome: Outcome::default(),
         };
-        simulation.write_script();
+        simulation.write_script(haunted);
         simulation
     }
 
-    fn write_script(&mut self) {
+    fn write_script(&mut self, haunted: bool) {
         let orders = self.rng.between(4, 14);
         let mut happenings = Vec::new();
         for index in 0..orders {
@@ -233,9 +242,9 @@ impl Simulation {
         for _ in 0..self.rng.below(3) {
             happenings.push(Happening::Snapshot);
         }
-        if self.rng.chance(1, 2) {
+        if haunted {
             for _ in 0..self.rng.between(2, 9) {
-                happenings.push(Happening::Freeze(MINUTE + self.rng.span(4 * MINUTE)));
+                happenings.push(Happening::Freeze(2 * MINUTE + self.rng.span(15 * MINUTE)));
             }
         }
         for (index, happening) in happenings.into_iter().enumerate() {
@@ -256,7 +265,8 @@ impl Simulation {
             retry_max: Duration::from_secs(120),
             ..Policy::default()
         };
-        let ledger = BuggyLedger::new(Arc::new(self.ledger.clone()), self.bug, Arc::clone(&self.fences));
+        let ledger =
+            BuggyLedger::new(Arc::new(self.ledger.clone()), self.bug, Arc::clone(&self.fences), self.process);
         SyncEngine::builder()
             .ledger(ledger)
             .clock(self.clock.shared())
@@ -300,6 +310,7 @@ impl Simulation {
     /// One life of the process, from its start to its crash, its freezing, or the end.
     fn live_once(&mut self, end: Timestamp, turns: &mut u64) {
         self.chaos.crashed.store(false, Ordering::SeqCst);
+        self.process += 1;
         let engine = match self.engine() {
             Ok(engine) => engine,
             Err(error) => return self.outcome.violations.push(format!("the engine does not build: {error}")),
@@ -318,7 +329,7 @@ impl Simulation {
                     break;
                 }
                 self.walk_the_dead(&mut cx);
-                if self.fences.writing.load(Ordering::SeqCst) == 0 || self.freeze.is_none() {
+                if self.freeze.is_none() || self.fences.writes_of(self.process).is_empty() {
                     continue;
                 }
             }
@@ -328,12 +339,16 @@ impl Simulation {
             self.happen();
             self.walk_the_dead(&mut cx);
             // The worst moment to freeze is while a write is under way.
-            if self.fences.writing.load(Ordering::SeqCst) > 0
+            let writes = self.fences.writes_of(self.process);
+            if !writes.is_empty()
                 && let Some(span) = self.freeze.take()
             {
-                self.fences.writing.store(0, Ordering::SeqCst);
+                for write in writes.into_values() {
+                    let at = self.clock.now().plus(self.rng.span(MINUTE));
+                    self.script.insert((at, self.rng.next_u64()), Happening::Overtake(write));
+                }
                 let thaws = self.clock.now().plus(span);
-                self.zombie = Some(Zombie { life, thaws, dies: thaws.plus(MINUTE) });
+                self.zombie = Some(Zombie { life, process: self.process, thaws, dies: None });
                 return;
             }
         }
@@ -349,11 +364,19 @@ impl Simulation {
     /// A thawed process goes on where it stood, for a while.
     fn walk_the_dead(&mut self, cx: &mut TaskContext<'_>) {
         let now = self.clock.now();
-        if let Some(zombie) = self.zombie.as_mut().filter(|zombie| zombie.thaws <= now) {
-            let ended = zombie.life.as_mut().poll(cx).is_ready();
-            if ended || zombie.dies <= now {
-                self.zombie = None;
-            }
+        let Some(zombie) = &mut self.zombie else { return };
+        let thaws = zombie.thaws <= now || self.fences.collide(zombie.process, self.process);
+        if zombie.dies.is_none() && !thaws {
+            return;
+        }
+        let wakes = zombie.dies.is_none();
+        let dies = *zombie.dies.get_or_insert(now.plus(MINUTE));
+        if zombie.life.as_mut().poll(cx).is_ready() || dies <= now {
+            self.zombie = None;
+        }
+        // Worse still: what it has just told the ledger is the last that is heard, because its successor dies too.
+        if wakes && !self.chaos.calm.load(Ordering::SeqCst) && self.rng.chance(1, 2) {
+            self.chaos.crashed.store(true, Ordering::SeqCst);
         }
     }
 
@@ -459,6 +482,18 @@ impl Simulation {
                 // It may crash like any other write; then it was not done.
                 let _ = futures_executor::block_on(self.ledger.operate(order, self.clock.now()));
             }
+            Happening::Overtake(Write { flow, key }) => match flow.as_str() {
+                "orders" => {
+                    shop.cancel(&key);
+                }
+                "inventory" => {
+                    let pieces = Decimal::from(self.rng.between(0, 500));
+                    for sku in SKUS.into_iter().filter(|sku| key.as_str().contains(*sku)) {
+                        self.world.erp.stock(sku, LOCATION, pieces);
+                    }
+                }
+                _ => {}
+            },
             Happening::Freeze(span) => self.freeze = Some(span),
             Happening::Snapshot => self.snapshots.push(self.ledger.snapshot().unwrap()),
         }
