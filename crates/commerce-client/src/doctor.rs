@@ -194,9 +194,9 @@ impl CommerceClient {
     /// Which modules the shop has: multi-source inventory above all.
     async fn examine_modules(&self, cx: &Context, needs: &[Need]) -> Finding {
         const OP: &str = "commerce.doctor";
-        let search = Search::new().page(1000, 1).to_query();
-        let answer = self.send(cx, Call::read(OP), Method::GET, "modules", &search, None).await;
-        let names: Result<Modules> = answer.and_then(|response| json::decode(OP, &response));
+        let answer = self.send(cx, Call::read(OP), Method::GET, "modules", "", None).await;
+        // A bare array of names, by the schemas of PaaS and SaaS.
+        let names: Result<Vec<String>> = answer.and_then(|response| json::decode(OP, &response));
         let check = "modules";
         match names {
             Err(error) => Finding::warning(
@@ -205,14 +205,14 @@ impl CommerceClient {
                 "nothing, unless something else is amiss",
             ),
             Ok(names) => {
-                let has = |name: &str| names.items.iter().any(|item| item == name);
+                let has = |name: &str| names.iter().any(|item| item == name);
                 let stock =
                     needs.iter().any(|need| matches!(need, Need::ReadInventory | Need::WriteInventory));
                 let parts: Vec<_> = [("Magento_InventoryApi", "stock by source"), ("Magento_Company", "B2B")]
                     .into_iter()
                     .map(|(name, what)| format!("{what}: {}", if has(name) { "yes" } else { "no" }))
                     .collect();
-                let detail = format!("{} modules; {}", names.items.len(), parts.join(", "));
+                let detail = format!("{} modules; {}", names.len(), parts.join(", "));
                 if stock && !has("Magento_InventoryApi") {
                     let remedy =
                         "enable the Inventory modules (Magento_InventoryApi); stock is written by source";
@@ -222,12 +222,6 @@ impl CommerceClient {
             }
         }
     }
-}
-
-#[derive(serde::Deserialize)]
-struct Modules {
-    #[serde(default, deserialize_with = "crate::wire::lenient::list")]
-    items: Vec<String>,
 }
 
 fn counted(page: &Page) -> String {

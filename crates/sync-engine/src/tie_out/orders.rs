@@ -15,12 +15,22 @@ use erp_core::outcome::Found;
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What is known of one key, on all three sides.
 struct Case<'a> {
     order: Option<&'a Order>,
     held: &'a [StatementEntry],
     entry: Option<&'a EntryView>,
+}
+
+/// How far the shop's clock may be behind ours, whole seconds included. What is younger than the last read by less than that
+/// may not have been there when it was read; if it was, and was missed, the next tie-out names it.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// Whether the last read of the shop may have been too early for this version of the order.
+fn is_unread(order: &Order, cut_off: Option<Timestamp>) -> bool {
+    cut_off.is_none_or(|cut_off| order.updated_at >= cut_off.minus(CLOCKS_APART))
 }
 
 /// The verdict on one key.
@@ -246,8 +256,7 @@ impl Orders {
             if let Some(cause) = self.excludes(order, began) {
                 return Some(judged(Category::Excluded, cause.message, cause.remedy));
             }
-            let unread = cut_off.is_none_or(|cut_off| order.updated_at >= cut_off);
-            return unread.then(|| {
+            return is_unread(order, cut_off).then(|| {
                 judged(Category::OnTheWay, "newer than the last read of the shop".to_owned(), String::new())
             });
         };
@@ -263,8 +272,7 @@ impl Orders {
             State::Settled if accepted(entry, order) => return None,
             State::Settled => {
                 // Settled as it was seen; a change after the last read is on its way to us.
-                let unread = cut_off.is_none_or(|cut_off| order.updated_at >= cut_off);
-                return unread.then(|| {
+                return is_unread(order, cut_off).then(|| {
                     judged(
                         Category::OnTheWay,
                         "changed after the last read of the shop".to_owned(),

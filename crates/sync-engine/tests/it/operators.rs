@@ -5,6 +5,7 @@ use erp_core::prelude::*;
 use erp_testkit::reference::CallFault;
 use futures_executor::block_on;
 use sync_engine::State;
+use sync_engine::ledger::{Ledger as _, Mark};
 use sync_engine::step::{Verb, permitted};
 use sync_engine::tie_out::Category;
 
@@ -81,4 +82,25 @@ fn a_retry_looks_up_first_what_may_be_there() {
     }
     bench.work(30 * MINUTE);
     assert_eq!((bench.state(&key), bench.world.erp.creates_of(&key)), (State::Settled, 1));
+}
+
+/// Shops tell whole seconds: an order that came half a second after the read seems to be older than the read.
+#[test]
+fn an_order_younger_than_the_last_read_is_on_the_way_and_an_older_one_is_not() {
+    let mut bench = Bench::new();
+    bench.world.shop.set_whole_second_versions(true);
+    bench.clock.advance(std::time::Duration::from_millis(200));
+    bench.work(MINUTE);
+    bench.clock.advance(std::time::Duration::from_millis(500));
+    let key = bench.place();
+    let engine = bench.engine();
+    let report = &block_on(engine.tie_out(Window::ALL)).unwrap()[0];
+    assert_eq!(report.unexplained(), 0, "{:?}", report.items);
+    assert_eq!(report.rows[&Category::OnTheWay].source.count, 1);
+    // A ledger that forgot it for good is found out as soon as the read is later than any clock can be wrong.
+    let mark = Mark { watermark: None, covered_until: Some(bench.clock.now().plus(2 * MINUTE)) };
+    block_on(bench.ledger.observe("orders", Vec::new(), Some(mark), bench.clock.now())).unwrap();
+    let report = &block_on(engine.tie_out(Window::ALL)).unwrap()[0];
+    assert_eq!(report.unexplained(), 1);
+    assert_eq!(report.items[0].key, key.as_str());
 }
