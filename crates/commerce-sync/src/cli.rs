@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::fail::Failure;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -145,7 +146,7 @@ pub struct Period {
     pub to: Option<String>,
 }
 
-/// Arguments of the operator's verbs. Without --yes or --reason they only show what would be done.
+/// Arguments of the operator's verbs. Without --reason they only show what would be done.
 #[derive(Debug, Args)]
 pub struct Operate {
     /// A key, a number in the shop, or a number in the target.
@@ -157,14 +158,39 @@ pub struct Operate {
     #[arg(long)]
     pub group: Option<String>,
     /// Only show what would be done; the default.
-    #[arg(long, conflicts_with_all = ["yes", "reason"])]
+    #[arg(long, conflicts_with = "reason")]
     pub preview: bool,
-    /// Do it.
-    #[arg(long)]
-    pub yes: bool,
-    /// Do it, for this reason.
+    /// Do it, for this reason. It is kept in the record's story.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Who does it.
+    #[command(flatten)]
+    pub who: Who,
+}
+
+/// The person who acts.
+#[derive(Debug, Args)]
+pub struct Who {
+    /// Who you are; without it, the user who is logged on.
+    #[arg(long, value_name = "NAME", env = "COMMERCE_SYNC_WHO")]
+    pub who: Option<String>,
+}
+
+impl Who {
+    /// A name, for the record.
+    ///
+    /// # Errors
+    /// If nobody can be named.
+    pub fn name(&self) -> Result<String, Failure> {
+        let logged_on =
+            || ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        let name = self.who.clone().or_else(logged_on).filter(|name| !name.trim().is_empty());
+        name.ok_or_else(|| {
+            Failure::usage(
+                "who are you? Say --who NAME, or set COMMERCE_SYNC_WHO; it is kept with what you do",
+            )
+        })
+    }
 }
 
 /// Arguments of `pause` and `resume`.
@@ -172,9 +198,12 @@ pub struct Operate {
 pub struct Halt {
     /// The flow.
     pub flow: String,
-    /// Why.
+    /// Why. It is kept, with your name.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Who does it.
+    #[command(flatten)]
+    pub who: Who,
 }
 
 /// Arguments of `emulate`.

@@ -33,6 +33,11 @@ pub(crate) fn clock(at: Timestamp) -> String {
     text.split(['T', ' ']).nth(1).unwrap_or(&text).chars().take(8).collect()
 }
 
+/// `2026-11-27 22:41:03 UTC`.
+pub(crate) fn instant(at: Timestamp) -> String {
+    format!("{} UTC", at.to_utc_text())
+}
+
 /// `one order`, `3 orders`.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }

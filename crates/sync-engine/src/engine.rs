@@ -198,9 +198,6 @@ impl SyncEngine {
         let run = self.open().await?;
         let mut trouble = None;
         for one in &run.loops {
-            if one.is_paused().await? {
-                continue;
-            }
             if let Err(error) = one.read_once().await? {
                 trouble.get_or_insert(error);
             }
@@ -320,17 +317,12 @@ struct FlowRun {
 }
 
 impl FlowRun {
-    async fn is_paused(&self) -> Result<bool> {
-        self.env.ledger.is_paused(&self.flow.name).await
-    }
-
     async fn feed_loop(&self, stop: &Stop) -> Result<()> {
         loop {
             let began = self.env.clock.now();
             let mut next = trigger::next(&self.flow.triggers, began);
-            if !self.is_paused().await?
-                && let Err(error) = self.read_once().await?
-            {
+            // A paused flow is read on: what the source wants is kept, and only sending waits.
+            if let Err(error) = self.read_once().await? {
                 let soon = error.retry_after().unwrap_or(FEED_RETRY).max(Duration::from_secs(1));
                 next = next.min(self.env.clock.now().plus(soon));
             }

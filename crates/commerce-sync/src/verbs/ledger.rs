@@ -37,7 +37,7 @@ pub(super) async fn status(config: &Config, out: &mut Out<'_>) -> Result<(), Fai
         }
         // Lateness is said above as it is now; the runner's own alert may be a minute old.
         for alert in alerts.iter().filter(|alert| alert.cause != "late") {
-            out.say(format!("  ! {}: {} (since {})", alert.scope, alert.text, alert.opened))?;
+            out.say(format!("  ! {}: {} (since {})", alert.scope, alert.text, show::instant(alert.opened)))?;
         }
         if flows.is_empty() {
             out.say("no flow has run yet; start with: commerce-sync run")?;
@@ -184,7 +184,7 @@ pub(super) async fn why(config: &Config, key: &str, out: &mut Out<'_>) -> Result
         }
         out.say(facts(view, payload.as_deref().map_or(0, <[u8]>::len)))?;
         for line in story {
-            out.say(format!("  {}  {}", line.at, line.text))?;
+            out.say(format!("  {}  {}", show::instant(line.at), line.text))?;
         }
     }
     Ok(())
@@ -204,7 +204,12 @@ fn facts(view: &EntryView, evidence: usize) -> String {
         let _ = write!(text, ", {:.2} {}", money.amount.round_dp(2), money.currency);
     }
     if let Some(receipt) = &entry.receipt {
-        let _ = write!(text, "\n  receipt   {} in the target, proven {}", receipt.number, receipt.at);
+        let _ = write!(
+            text,
+            "\n  receipt   {} in the target, proven {}",
+            receipt.number,
+            show::instant(receipt.at)
+        );
         for warning in &receipt.warnings {
             let _ = write!(text, "\n            {warning}");
         }
@@ -220,10 +225,10 @@ fn facts(view: &EntryView, evidence: usize) -> String {
         }
     }
     if let Some(wake) = entry.wake_at {
-        let _ = write!(text, "\n  next      {wake}");
+        let _ = write!(text, "\n  next      {}", show::instant(wake));
     }
     if let Some(deadline) = entry.deadline {
-        let _ = write!(text, "\n  deadline  {deadline}");
+        let _ = write!(text, "\n  deadline  {}", show::instant(deadline));
     }
     let _ = write!(text, "\n  evidence  {evidence} bytes as last seen; shown with --json\n  story");
     text

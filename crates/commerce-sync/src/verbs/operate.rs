@@ -12,11 +12,6 @@ use sync_engine::Ledger as _;
 use sync_engine::ledger::{Order, Select};
 use sync_engine::step::Verb;
 
-fn who() -> String {
-    let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "somebody".to_owned())
-}
-
 pub(super) async fn run(
     config: &Config,
     verb: Verb,
@@ -32,15 +27,16 @@ pub(super) async fn run(
     if let Some(flow) = &args.flow {
         config.flow(flow)?;
     }
-    let act = args.yes || args.reason.is_some();
+    let act = args.reason.is_some();
+    let who = if act { args.who.name()? } else { String::new() };
     let select = Select {
         flow: args.flow.clone(),
         name: args.key.clone(),
         group: args.group.clone(),
         ..Select::default()
     };
-    let why = args.reason.clone().unwrap_or_else(|| "no reason given".to_owned());
-    let order = Order { verb, select, who: who(), why, preview: !act };
+    let why = args.reason.clone().unwrap_or_default();
+    let order = Order { verb, select, who: who.clone(), why, preview: !act };
     let effects = ledger(config)?.operate(order, SystemClock.now()).await?;
     if effects.is_empty() {
         return Err(Failure::failed("no entry matches; see: commerce-sync list"));
@@ -68,9 +64,9 @@ pub(super) async fn run(
     if !out.json {
         let many = show::count(applied, "entry", "entries");
         out.say(if act {
-            format!("{name}: {many}, done as {}", who())
+            format!("{name}: {many}, done as {who}")
         } else {
-            format!("nothing was changed; to {name} {many}, add --reason TEXT or --yes")
+            format!("nothing was changed; to {name} {many}, add --reason TEXT")
         })?;
     }
     Ok(())
@@ -92,7 +88,7 @@ pub(super) async fn pause(
         )));
     }
     let was = ledger.is_paused(&args.flow).await?;
-    let who = who();
+    let who = args.who.name()?;
     let reason = halt.then(|| format!("{} ({who})", args.reason));
     ledger.set_paused(&args.flow, reason, &who, SystemClock.now()).await?;
     let word = if halt { "paused" } else { "resumed" };

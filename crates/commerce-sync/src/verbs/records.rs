@@ -19,6 +19,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::BufRead as _;
 use std::sync::Arc;
+use sync_engine::Ledger as _;
+use sync_engine::ledger::Select;
 
 /// How many records one call of a sink is handed.
 const CHUNK: usize = 50;
@@ -309,15 +311,28 @@ fn error_json(error: &Error) -> Value {
     json!({"code": error.code(), "message": error.to_string(), "effect": format!("{:?}", error.effect()).to_lowercase(), "fields": fields})
 }
 
+/// A key as it is, or the key of the record that the ledger knows under a number.
+async fn known_key(config: &Config, system: &str, name: &str) -> Result<String, Failure> {
+    if name.contains(':') {
+        return Ok(name.to_owned());
+    }
+    if config.ledger.exists() {
+        let select = Select { name: Some(name.to_owned()), limit: Some(2), ..Select::default() };
+        if let [one] = crate::plan::ledger(config)?.entries(select).await?.as_slice() {
+            return Ok(one.entry.key.to_string());
+        }
+    }
+    let shop = config.flows.values().find(|flow| flow.to == system).map_or("shop", |flow| flow.from.as_str());
+    Err(Failure::usage(format!(
+        "{name:?} is no key and no number that the ledger knows; a key is the shop's name and the shop's own id, such as {shop}:1"
+    )))
+}
+
 pub(super) async fn find(config: &Config, system: &str, key: &str, out: &mut Out<'_>) -> Result<(), Failure> {
     let plan = Plan::new(config)?;
     let sink =
         door(system, plan.connector(system)?.order_sink(), "takes no orders, so it holds none under a key")?;
-    if !key.contains(':') {
-        let shop =
-            config.flows.values().find(|flow| flow.to == system).map_or("shop", |flow| flow.from.as_str());
-        return Err(Failure::usage(format!("{key:?} is no key; a key names its shop, such as {shop}:{key}")));
-    }
+    let key = &known_key(config, system, key).await?;
     let found = sink.find_order(&Context::new(), &Key::from(key.to_owned())).await?;
     let (word, receipts) = match found {
         Found::Absent => ("absent", Vec::new()),

@@ -80,6 +80,7 @@ async fn watch<T>(
 ) -> Result<Option<T>, Failure> {
     let bar = bar(out.terminal && !out.json);
     let mut tally = (0_usize, 0_usize);
+    let mut sum = None;
     let (work, stop) = (work.fuse(), stop.fuse());
     pin_mut!(work, stop);
     let ended = loop {
@@ -89,12 +90,15 @@ async fn watch<T>(
             result = work => break Some(result),
             () = stop => break None,
             note = next => if let Some((at, note)) = note {
-                one(at, &note, &bar, &mut tally, out)?;
+                one(at, &note, &bar, &mut tally, &mut sum, out)?;
             },
         }
     };
     while let Ok((at, note)) = notes.try_recv() {
-        one(at, &note, &bar, &mut tally, out)?;
+        one(at, &note, &bar, &mut tally, &mut sum, out)?;
+    }
+    if let Some(text) = sum.take().as_ref().and_then(Sum::in_words) {
+        bar.suspend(|| out.say(text))?;
     }
     bar.finish_and_clear();
     Ok(ended)
@@ -118,6 +122,7 @@ fn one(
     note: &Note,
     bar: &ProgressBar,
     tally: &mut (usize, usize),
+    sum: &mut Option<Sum>,
     out: &mut Out<'_>,
 ) -> Result<(), Failure> {
     if let Note::Settled { settled, held, .. } = note {
@@ -128,8 +133,47 @@ fn one(
     if out.json {
         return out.value(&in_json(at, note));
     }
-    let Some(text) = in_words(note) else { return Ok(()) };
-    bar.suspend(|| out.say(format!("{} {text}", show::clock(at))))
+    let ended = Sum::add(sum, at, note);
+    for text in ended.as_ref().and_then(Sum::in_words).into_iter().chain(told(at, note)) {
+        bar.suspend(|| out.say(text))?;
+    }
+    Ok(())
+}
+
+/// How long what is settled is summed up before it is told.
+const SUMMED: Duration = Duration::from_secs(5);
+
+/// What a flow has settled since it was last told: a line for each order would bury the others.
+struct Sum {
+    since: Timestamp,
+    until: Timestamp,
+    note: Note,
+}
+
+impl Sum {
+    /// Takes a note in. What is finished thereby comes out and is to be told.
+    fn add(sum: &mut Option<Self>, at: Timestamp, note: &Note) -> Option<Self> {
+        let Note::Settled { flow, settled, found, held } = note else { return sum.take() };
+        if let Some(Self { since, until, note: Note::Settled { flow: f, settled: s, found: n, held: h } }) =
+            sum
+            && f == flow
+            && at.since(*since) < SUMMED
+        {
+            (*s, *n, *h, *until) = (*s + settled, *n + found, *h + held, at);
+            return None;
+        }
+        sum.replace(Self { since: at, until: at, note: note.clone() })
+    }
+
+    fn in_words(&self) -> Option<String> {
+        in_words(&self.note).map(|text| format!("{} {text}", show::clock(self.until)))
+    }
+}
+
+/// A note that is told at once.
+fn told(at: Timestamp, note: &Note) -> Option<String> {
+    let at_once = !matches!(note, Note::Settled { .. });
+    in_words(note).filter(|_| at_once).map(|text| format!("{} {text}", show::clock(at)))
 }
 
 fn in_words(note: &Note) -> Option<String> {

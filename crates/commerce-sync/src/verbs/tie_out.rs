@@ -41,8 +41,17 @@ pub(super) async fn run(config: &Config, window: Window, out: &mut Out<'_>) -> R
 }
 
 fn tell(report: &TieOut, out: &mut Out<'_>) -> Result<(), Failure> {
-    let cut_off = report.cut_off.map(|at| format!(", the ledger has read until {at}")).unwrap_or_default();
-    out.say(format!("{} {}→{}, read {}{cut_off}", report.flow, report.source, report.target, report.as_of))?;
+    let cut_off = report
+        .cut_off
+        .map(|at| format!(", the ledger has read until {}", show::instant(at)))
+        .unwrap_or_default();
+    out.say(format!(
+        "{} {}→{}, read {}{cut_off}",
+        report.flow,
+        report.source,
+        report.target,
+        show::instant(report.as_of)
+    ))?;
     let rows: Vec<Vec<String>> = Category::ALL
         .into_iter()
         .filter_map(|category| report.rows.get(&category).map(|row| (category, row)))

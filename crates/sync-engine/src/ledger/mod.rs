@@ -4,6 +4,7 @@
 //! core says is stored before anybody acts on it.
 
 mod codec;
+mod operate;
 mod report;
 mod rows;
 mod schema;

@@ -4,8 +4,8 @@ use super::codec::Codec;
 use super::rows::{COLUMN_COUNT, COLUMNS, from_micro, insert, json, read, to_micro, update};
 use super::schema::broken;
 use super::{
-    Effect, EntryView, FeedState, FlowSetup, Mark, ObserveCount, Order, Report, Reserved, Resolution,
-    RunInfo, Select, Sighting, Taken, Turn,
+    EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Reserved, Resolution, RunInfo, Select,
+    Sighting, Taken, Turn,
 };
 use crate::entry::{Entry, State};
 use crate::step::{self, Event, Policy, Predecessor, Signal, Step, Surroundings, WriteResult};
@@ -582,7 +582,7 @@ impl Store {
         Ok((step, had_receipt))
     }
 
-    fn store(&self, id: i64, step: &Step, now: Timestamp) -> Result<()> {
+    pub(super) fn store(&self, id: i64, step: &Step, now: Timestamp) -> Result<()> {
         update(&self.db, id, &step.entry)?;
         self.tell(id, now, step.story.as_deref())?;
         if step.entry.state.is_at_rest() && step.story.is_some() {
@@ -624,7 +624,7 @@ impl Store {
         Ok(())
     }
 
-    fn predecessor(&self, entry: &Entry) -> Result<Predecessor> {
+    pub(super) fn predecessor(&self, entry: &Entry) -> Result<Predecessor> {
         self.predecessor_of(&entry.flow, entry.desired.after.as_ref().map(erp_core::id::Key::as_str))
     }
 
@@ -708,57 +708,6 @@ impl Store {
             .and_then(|mut ask| ask.query_row([flow], |row| row.get(0)))
             .map_err(broken)?;
         Ok(wake.map(Timestamp::from_micros))
-    }
-
-    pub(super) fn operate(&mut self, order: &Order, now: Timestamp) -> Result<Vec<Effect>> {
-        let mut effects = Vec::new();
-        for EntryView { id, entry, .. } in self.entries(&order.select)? {
-            let before = entry.state;
-            let (label, key) = (entry.label.clone(), entry.key.clone());
-            if let Err(text) = step::permitted(&entry, &order.verb) {
-                effects.push(Effect { label, key, before, after: before, text, applies: false });
-                continue;
-            }
-            let policy = self.policy(&entry.flow.clone())?;
-            let predecessor = self.predecessor(&entry)?;
-            let event = Event::Operator(order.verb.clone());
-            let step = step::step(entry, event, Surroundings { policy: &policy, now, predecessor });
-            let (after, text) = (step.entry.state, step.story.clone().unwrap_or_default());
-            if !order.preview {
-                self.store(id, &step, now)?;
-                self.audit(
-                    now,
-                    &order.who,
-                    order.verb.name(),
-                    key.as_str(),
-                    &order.why,
-                    before.name(),
-                    after.name(),
-                )?;
-            }
-            effects.push(Effect { label, key, before, after, text, applies: true });
-        }
-        Ok(effects)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "as many as the row has columns")]
-    pub(super) fn audit(
-        &self,
-        now: Timestamp,
-        who: &str,
-        verb: &str,
-        scope: &str,
-        why: &str,
-        before: &str,
-        after: &str,
-    ) -> Result<()> {
-        self.db
-            .execute(
-                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![now.as_micros(), who, verb, scope, why, before, after],
-            )
-            .map_err(broken)?;
-        Ok(())
     }
 
     pub(super) fn entries(&self, select: &Select) -> Result<Vec<EntryView>> {

@@ -186,7 +186,8 @@ impl Simulation {
         world.set_faults(&faults);
         let chaos = Arc::new(Chaos {
             rng: Mutex::new(rng.fork()),
-            per_mille: rng.below(16),
+            // Who dies often seldom lives to meet the process that it was believed to have followed.
+            per_mille: rng.below(if haunted { 8 } else { 200 }),
             calm: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             crashed: AtomicBool::new(false),
@@ -243,7 +244,7 @@ impl Simulation {
             happenings.push(Happening::Snapshot);
         }
         if haunted {
-            for _ in 0..self.rng.between(2, 9) {
+            for _ in 0..self.rng.between(3, 14) {
                 happenings.push(Happening::Freeze(2 * MINUTE + self.rng.span(15 * MINUTE)));
             }
         }
@@ -310,6 +311,8 @@ impl Simulation {
     /// One life of the process, from its start to its crash, its freezing, or the end.
     fn live_once(&mut self, end: Timestamp, turns: &mut u64) {
         self.chaos.crashed.store(false, Ordering::SeqCst);
+        // The world does not wait for a process that is down.
+        self.happen();
         self.process += 1;
         let engine = match self.engine() {
             Ok(engine) => engine,
@@ -375,7 +378,7 @@ impl Simulation {
             self.zombie = None;
         }
         // Worse still: what it has just told the ledger is the last that is heard, because its successor dies too.
-        if wakes && !self.chaos.calm.load(Ordering::SeqCst) && self.rng.chance(1, 2) {
+        if wakes && !self.chaos.calm.load(Ordering::SeqCst) && self.rng.chance(4, 5) {
             self.chaos.crashed.store(true, Ordering::SeqCst);
         }
     }
