@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
 use erp_core::connector::{Connector, Finding, Identity, Need};
 use erp_core::context::Context;
-use erp_core::roles::{CustomerStore, FulfillmentSink, InventorySink, InventorySource, OrderSource};
+use erp_core::roles::{
+    CustomerStore, FulfillmentSink, InventorySink, InventorySource, OrderSource, PriceSink,
+};
 use std::sync::Arc;
 
 #[async_trait]
@@ -33,6 +35,10 @@ impl Connector for CommerceClient {
         let stock =
             SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
         capabilities.inventory_sink = Some(stock);
+        // The catalogue deadlocks under parallel writers, so one call at a time.
+        let prices =
+            SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(crate::inventory::CHUNK, 1);
+        capabilities.price_sink = Some(prices);
         let customers = SinkCapability::new(Idempotency::LookupThenCreate, horizon).with_revise();
         capabilities.customer_store = Some(customers);
         capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
@@ -52,6 +58,10 @@ impl Connector for CommerceClient {
     }
 
     fn inventory_sink(&self) -> Option<Arc<dyn InventorySink>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn price_sink(&self) -> Option<Arc<dyn PriceSink>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -63,6 +63,10 @@ fn trials(need: Need) -> Vec<Trial> {
                 "inventory/source-items",
             ),
         ],
+        Need::WritePrices => vec![
+            list("read products", PRODUCTS, "products"),
+            refused("write prices", "Magento_Catalog::catalog", Method::POST, "products/base-prices"),
+        ],
         Need::ReadCustomers => {
             vec![list("read customers", "Magento_Customer::customer", "customers/search")]
         }
@@ -85,6 +89,7 @@ const fn has_role(can: &Capabilities, need: Need) -> bool {
         Need::ReadOrders | Need::WriteBackOrders => can.order_source.is_some(),
         Need::ReadInventory => can.inventory_source.is_some(),
         Need::WriteInventory => can.inventory_sink.is_some(),
+        Need::WritePrices => can.price_sink.is_some(),
         Need::ReadCustomers | Need::WriteCustomers => can.customer_store.is_some(),
         Need::WriteFulfillments => can.fulfillment_sink.is_some(),
         _ => false,
@@ -98,6 +103,7 @@ fn label(resource: &str) -> &'static str {
         "Magento_Sales::create" => "Sales > Operations > Orders > Actions > Create",
         "Magento_Sales::ship" => "Sales > Operations > Orders > Actions > Ship",
         "Magento_Sales::shipment" => "Sales > Operations > Shipments",
+        "Magento_Catalog::catalog" => "Catalog",
         "Magento_Catalog::products" => "Catalog > Inventory > Products",
         "Magento_Customer::customer" => "Customers",
         "Magento_Customer::manage" => "Customers > All Customers",

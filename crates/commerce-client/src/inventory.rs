@@ -33,8 +33,8 @@ use std::time::Duration;
 pub(crate) const CHUNK: usize = 500;
 /// How long the list of sources is good.
 const SOURCES_FOR: Duration = Duration::from_secs(15 * 60);
-/// Types that have no stock of their own.
-const COMPOSITE: [&str; 3] = ["configurable", "bundle", "grouped"];
+/// Types that have neither stock nor a price of their own.
+pub(crate) const COMPOSITE: [&str; 3] = ["configurable", "bundle", "grouped"];
 
 #[async_trait]
 impl InventorySource for CommerceClient {
@@ -106,7 +106,7 @@ async fn write(
     let _lane = client.caches().stock_lane.lock().await;
     let mut outcomes: Vec<Option<Outcome>> = wanted.iter().map(|_| None).collect();
     let mut queue = match prepare(client, cx, &wanted, &mut outcomes).await {
-        Ok(rows) => chunks(rows, limit(client)),
+        Ok(rows) => chunks(rows, chunk_limit(client)),
         Err(error) => {
             return wanted.iter().map(|_| Outcome::Failed(again(&error).with_operation(operation))).collect();
         }
@@ -160,7 +160,8 @@ fn is_about_the_rows(error: &Error) -> bool {
     )
 }
 
-fn limit(client: &CommerceClient) -> usize {
+/// How many rows one call may have, as far as the shop has told.
+pub(crate) fn chunk_limit(client: &CommerceClient) -> usize {
     match client.caches().max_items.load(Ordering::Relaxed) {
         0 => CHUNK,
         learned => learned.min(CHUNK),

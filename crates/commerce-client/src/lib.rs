@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | [`OrderSource`](erp_core::roles::OrderSource) | `orders` by key, with a sweep of late commits; write-back of numbers, off by default |
 //! | [`InventorySource`](erp_core::roles::InventorySource), [`InventorySink`](erp_core::roles::InventorySink) | source items, one writer at a time, unknown products refused |
+//! | [`PriceSink`](erp_core::roles::PriceSink) | `products/base-prices` and `products/tier-prices`, for all websites; what the shop cannot hold is refused |
 //! | [`CustomerStore`](erp_core::roles::CustomerStore) | `customers/search` by key; whole objects read, merged and put, addresses never dropped |
 //! | [`FulfillmentSink`](erp_core::roles::FulfillmentSink) | `order/{id}/ship`, looked up by a marker before every create |
 //!
@@ -40,6 +41,7 @@ mod fulfillments;
 mod inventory;
 pub mod map;
 mod orders;
+mod prices;
 mod products;
 pub mod stores;
 pub mod wire;

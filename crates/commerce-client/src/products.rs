@@ -76,12 +76,23 @@ impl CommerceClient {
         Ok(known)
     }
 
+    /// The next `count` products by id, for lists of all of them.
+    pub(crate) async fn products_after(&self, cx: &Context, id: i64, count: usize) -> Result<Vec<Product>> {
+        let size = u32::try_from(count).unwrap_or(u32::MAX);
+        let search = Search::new().and("entity_id", "gt", id).fields("items[id,sku,type_id],total_count");
+        self.product_page(cx, search.ascending("entity_id").page(size, 1)).await
+    }
+
     async fn read_products(&self, cx: &Context, search: Search) -> Result<Vec<Product>> {
-        const OP: &str = "commerce.read_products";
         let search = search.fields("items[id,sku,type_id],total_count");
-        let mut found = Vec::new();
         // Twice as large as what is asked for, so that one page holds it, however the shop folds case.
-        let page = self.page(cx, OP, "products", &search.ascending("entity_id").page(2 * 50, 1)).await?;
+        self.product_page(cx, search.ascending("entity_id").page(2 * 50, 1)).await
+    }
+
+    async fn product_page(&self, cx: &Context, search: Search) -> Result<Vec<Product>> {
+        const OP: &str = "commerce.read_products";
+        let mut found = Vec::new();
+        let page = self.page(cx, OP, "products", &search).await?;
         for row in &page.rows {
             let head: ProductHead = erp_http::json::decode_bytes(OP, &row.raw)?;
             if let (Some(id), Some(sku)) = (head.id, head.sku) {

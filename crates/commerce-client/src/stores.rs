@@ -5,10 +5,11 @@ use crate::wire::store::{StoreConfig, Website};
 use erp_core::context::Context;
 use erp_core::error::{Error, Result};
 use erp_core::model::Channel;
+use erp_core::money::Currency;
 use erp_core::time::Zone;
 use erp_http::{Call, json};
 use http::Method;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
 pub struct Directory {
     channels: BTreeMap<i64, Channel>,
     websites: BTreeMap<i64, String>,
+    base_currencies: BTreeSet<String>,
 }
 
 impl Directory {
@@ -40,7 +42,8 @@ impl Directory {
             let website = store.website_id.and_then(|id| websites.get(&id)).cloned().unwrap_or_default();
             channels.insert(id, Channel::new(website, code, zone));
         }
-        Ok(Self { channels, websites })
+        let base_currencies = stores.iter().filter_map(|store| store.base_currency_code.clone()).collect();
+        Ok(Self { channels, websites, base_currencies })
     }
 
     /// The channel of a store view's id.
@@ -66,6 +69,26 @@ impl Directory {
     /// The websites that sell, by id and code; the admin's own is none of them.
     pub fn websites(&self) -> impl Iterator<Item = (i64, &str)> {
         self.websites.iter().filter(|(id, _)| **id > 0).map(|(id, code)| (*id, code.as_str()))
+    }
+
+    /// The one base currency of all stores, in which prices are kept.
+    ///
+    /// # Errors
+    /// `Unsupported` if websites have different ones: a price for all of them would mean something else in each.
+    pub fn base_currency(&self) -> Result<Currency> {
+        let mut codes = self.base_currencies.iter();
+        match (codes.next(), codes.next()) {
+            (Some(code), None) => Currency::new(code)
+                .map_err(|_| Error::malformed(format!("the shop's base currency {code:?} is no currency"))),
+            (None, _) => Err(Error::malformed("the shop does not tell its base currency")),
+            _ => {
+                let all: Vec<&str> = self.base_currencies.iter().map(String::as_str).collect();
+                Err(Error::unsupported(format!(
+                    "the websites have different base currencies ({}), and prices go to all of them alike",
+                    all.join(", ")
+                )))
+            }
+        }
     }
 
     /// The id of a website's code.

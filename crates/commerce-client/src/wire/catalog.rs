@@ -59,3 +59,31 @@ pub struct PriceFailure {
     pub message: Option<String>,
     pub parameters: Value,
 }
+
+impl PriceFailure {
+    /// What fills the placeholders: the shop sends a list or a map.
+    fn fillings(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match &self.parameters {
+            Value::Array(list) => {
+                list.iter().enumerate().map(|(index, value)| ((index + 1).to_string(), text(value))).collect()
+            }
+            Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The fillings, in lower case: among them the SKU that the row was about.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.fillings().into_iter().map(|(_, value)| value.to_lowercase()).collect()
+    }
+
+    /// The message with its placeholders filled.
+    pub(crate) fn text(&self) -> String {
+        let mut fillings = self.fillings();
+        // Longer names first: %SKU must not spoil %SKUs, nor %1 %10.
+        fillings.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        let message = self.message.clone().unwrap_or_default();
+        fillings.iter().fold(message, |text, (name, value)| text.replace(&format!("%{name}"), value))
+    }
+}

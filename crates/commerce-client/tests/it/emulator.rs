@@ -212,9 +212,11 @@ async fn each_right_that_a_flow_needs_is_named_when_it_alone_is_missing() {
         Need::WriteBackOrders,
         Need::ReadCustomers,
         Need::WriteCustomers,
+        Need::WritePrices,
     ];
     let rights = [
         "Magento_Backend::store",
+        "Magento_Catalog::catalog",
         "Magento_Catalog::products",
         "Magento_Customer::customer",
         "Magento_Customer::manage",
@@ -248,7 +250,7 @@ async fn each_right_that_a_flow_needs_is_named_when_it_alone_is_missing() {
 async fn a_role_that_is_not_there_is_never_found_good() {
     let (emulator, client) = shop().await;
     let cx = Context::new();
-    let roles = [Need::WriteOrders, Need::ReadPrices, Need::WritePrices, Need::ReadFulfillments];
+    let roles = [Need::WriteOrders, Need::ReadPrices, Need::ReadFulfillments];
     let basics = client.probe(&cx, &[]).await.len();
     let before = emulator.server.log().len();
     client.probe(&cx, &[]).await;

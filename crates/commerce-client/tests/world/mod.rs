@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use commerce_client::CommerceClient;
 use commerce_emulator::{CommerceEmulator, NewLine, NewOrder, Options, Quirk, Quirks, Seed, rows, sample};
 use erp_core::model::{
-    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order, Price,
+    PriceScope,
 };
 use erp_core::outcome::LineLink;
 use erp_core::prelude::*;
@@ -125,6 +126,7 @@ impl Harness for World {
             Spot::ReadOrders => ("GET", "/V1/orders", MARKS),
             Spot::ReadInventory => ("GET", "/V1/inventory/source-items", 0),
             Spot::PutInventory => ("POST", "/V1/inventory/source-items", 0),
+            Spot::PutPrice => ("POST", "/V1/products/base-prices", 0),
             Spot::ReadCustomers => ("GET", "/V1/customers/", MARKS),
             Spot::CreateFulfillment => ("POST", "/ship", 0),
             _ => return false,
@@ -162,6 +164,20 @@ impl Harness for World {
     fn secrets(&self) -> Vec<String> {
         let keys = &self.emulator.integration;
         vec![keys.consumer_secret.clone(), keys.access_token.clone(), keys.access_token_secret.clone()]
+    }
+
+    fn sample_prices(&self) -> Vec<Price> {
+        let of = |sku: &&'static str| {
+            let money = |cents| Money::new(Decimal::new(cents, 2), Currency::USD);
+            let group = Price::new(*sku, money(1_690)).with_scope(PriceScope::Group("Wholesale".to_owned()));
+            let tier = Price::new(*sku, money(1_790));
+            [
+                Price::new(*sku, money(1_999)),
+                tier.with_quantities(Decimal::TEN, Decimal::ONE),
+                group.with_quantities(Decimal::from(5), Decimal::ONE),
+            ]
+        };
+        SKUS.iter().take(2).flat_map(of).collect()
     }
 
     /// Longer than the overlap: the sweep of gaps finds orders that any overlap would miss.
