@@ -3,12 +3,15 @@
 mod fulfillments;
 mod inventory;
 mod orders;
+mod prices;
 
 pub use fulfillments::FulfillmentFlow;
 pub use inventory::InventoryFlow;
 pub(crate) use inventory::{Stock, shop_quantity};
 pub use orders::{OrderFlow, order_digest};
 pub(crate) use orders::{Orders, half};
+pub use prices::PriceFlow;
+pub(crate) use prices::{Asked, Prices, key_of, worth};
 
 use crate::ledger::{Ledger, Report, Sighting, Turn};
 use crate::step::Policy;

@@ -20,6 +20,19 @@ pub(super) fn act(mut entry: Entry, verb: &Verb, around: Surroundings<'_>) -> St
             };
             Step::told(entry, format!("retried by a person, {text}"))
         }
+        // Somebody changed it in the target behind our back, or may have: what was proven is proven anew.
+        (Verb::Retry, State::Settled) => {
+            entry.proven = None;
+            entry.wanted_since = around.now;
+            let text = if around.policy.look_up {
+                entry.last_send = Some(around.now);
+                doubt(&mut entry, around, around.now);
+                "to be looked up again".to_owned()
+            } else {
+                plan(&mut entry, around, Memory::Ours)
+            };
+            Step::told(entry, format!("retried by a person, {text}"))
+        }
         (Verb::Release, State::Held)
             if entry.receipt.is_some() && entry.proven == Some(entry.desired.digest) =>
         {
@@ -56,7 +69,12 @@ pub fn permitted(entry: &Entry, verb: &Verb) -> Result<(), String> {
     let ok = match verb {
         Verb::Retry => matches!(
             entry.state,
-            State::Held | State::Waiting | State::Deferred | State::Excluded | State::InDoubt
+            State::Held
+                | State::Waiting
+                | State::Deferred
+                | State::Excluded
+                | State::InDoubt
+                | State::Settled
         ),
         Verb::Release => matches!(entry.state, State::Held | State::Deferred | State::Excluded),
         Verb::WriteOff => {

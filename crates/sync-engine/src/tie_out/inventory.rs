@@ -155,9 +155,11 @@ fn explain(
         State::Settled if held == Some(entry.units.normalize()) => {
             (Category::OnTheWay, format!("{text}; moved since the last read"), String::new())
         }
-        State::Settled => {
-            (Category::Unexplained, text, "somebody else wrote it; the next read mends it".to_owned())
-        }
+        State::Settled => (
+            Category::Unexplained,
+            text,
+            "somebody else wrote it; retry sends the source's figure again".to_owned(),
+        ),
         _ => (Category::OnTheWay, text, String::new()),
     }
 }

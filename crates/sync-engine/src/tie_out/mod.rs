@@ -3,6 +3,7 @@
 
 mod inventory;
 mod orders;
+mod prices;
 
 use crate::engine::SyncEngine;
 use crate::ledger::Ledger;

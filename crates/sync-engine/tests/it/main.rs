@@ -5,6 +5,7 @@
 mod flows;
 mod ledger_file;
 mod operators;
+mod prices;
 mod steps;
 mod stock;
 mod trouble;

@@ -11,7 +11,7 @@ use sync_engine::tie_out::Category;
 
 #[test]
 fn verbs_apply_where_the_table_says_and_nowhere_else() {
-    use State::{Deferred, Excluded, Held, InDoubt, Pending, Waiting, WrittenOff};
+    use State::{Deferred, Excluded, Held, InDoubt, Pending, Settled, Waiting, WrittenOff};
     let mut bench = Bench::new();
     let key = bench.place();
     bench.work(5 * MINUTE);
@@ -22,7 +22,7 @@ fn verbs_apply_where_the_table_says_and_nowhere_else() {
         let may = |verb: Verb| permitted(&entry, &verb).is_ok();
         assert_eq!(
             may(Verb::Retry),
-            [Held, Waiting, Deferred, Excluded, InDoubt].contains(&state),
+            [Held, Waiting, Deferred, Excluded, InDoubt, Settled].contains(&state),
             "retry {state}"
         );
         assert_eq!(may(Verb::Release), [Held, Deferred, Excluded].contains(&state), "release {state}");
@@ -103,4 +103,27 @@ fn an_order_younger_than_the_last_read_is_on_the_way_and_an_older_one_is_not() {
     let report = &block_on(engine.tie_out(Window::ALL)).unwrap()[0];
     assert_eq!(report.unexplained(), 1);
     assert_eq!(report.items[0].key, key.as_str());
+}
+
+/// Tie-out says "retry" of a settled order that somebody has changed in the ERP: then it is looked up anew, and held if
+/// money lies apart, instead of being called settled for ever.
+#[test]
+fn what_was_spoiled_in_the_target_is_proven_anew_by_a_retry() {
+    let mut bench = Bench::new();
+    let key = bench.place();
+    bench.work(5 * MINUTE);
+    assert_eq!(bench.state(&key), State::Settled);
+    assert!(bench.world.erp.skew(&key, Decimal::from(5)));
+    let engine = bench.engine();
+    let unexplained = || block_on(engine.tie_out(Window::ALL)).unwrap()[0].unexplained();
+    assert_eq!(unexplained(), 1);
+    bench.work(10 * MINUTE);
+    assert_eq!(bench.state(&key), State::Settled, "nobody tells the ledger");
+    assert!(bench.operate(&key, Verb::Retry));
+    bench.work(10 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key), unexplained()), (State::Held, 1, 0));
+    bench.world.erp.skew(&key, Decimal::from(-5));
+    assert!(bench.operate(&key, Verb::Retry));
+    bench.work(10 * MINUTE);
+    assert_eq!((bench.state(&key), bench.documents(&key), unexplained()), (State::Settled, 1, 0));
 }
