@@ -50,45 +50,44 @@ impl PriceSink for CommerceClient {
     }
 }
 
-/// One row of a write, in the vendor's names.
+/// One row of a write, in the vendor's names: a base price has a store, a tier price all the rest.
 #[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-enum Row {
-    Base {
-        price: Box<RawValue>,
-        store_id: i64,
-        sku: String,
-    },
-    Tier {
-        price: Box<RawValue>,
-        price_type: &'static str,
-        website_id: i64,
-        sku: String,
-        customer_group: String,
-        quantity: Box<RawValue>,
-    },
+struct Row {
+    price: Box<RawValue>,
+    sku: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    website_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<Box<RawValue>>,
 }
 
 impl Row {
-    const fn path(&self) -> &'static str {
-        match self {
-            Self::Base { .. } => "products/base-prices",
-            Self::Tier { .. } => "products/tier-prices",
+    fn base(sku: String, price: Box<RawValue>) -> Self {
+        Self {
+            price,
+            sku,
+            store_id: Some(0),
+            price_type: None,
+            website_id: None,
+            customer_group: None,
+            quantity: None,
         }
     }
 
-    fn sku(&self) -> &str {
-        match self {
-            Self::Base { sku, .. } | Self::Tier { sku, .. } => sku,
-        }
+    const fn path(&self) -> &'static str {
+        if self.customer_group.is_some() { "products/tier-prices" } else { "products/base-prices" }
     }
 
     fn id(&self) -> NativeId {
-        match self {
-            Self::Base { sku, .. } => NativeId::from(sku.as_str()),
-            Self::Tier { sku, customer_group, quantity, .. } => {
-                NativeId::from(format!("{sku}@{customer_group}@{quantity}"))
-            }
+        match (&self.customer_group, &self.quantity) {
+            (Some(group), Some(quantity)) => NativeId::from(format!("{}@{group}@{quantity}", self.sku)),
+            _ => NativeId::from(self.sku.as_str()),
         }
     }
 }
@@ -172,22 +171,23 @@ fn row(price: &Price, product: Option<&Product>, currency: Currency) -> Result<R
     let group = match &price.scope {
         PriceScope::Everybody => ALL_GROUPS,
         PriceScope::Group(code) => code.as_str(),
-        _ => {
+        PriceScope::Customer(_) => {
             let text = "the shop has no price for one customer; map it to a customer group, such as that of a shared catalogue";
             return Err(Error::invalid("scope", "commerce.customer_price", text));
         }
     };
     let sku = product.sku.clone();
     if price.scope == PriceScope::Everybody && price.from_quantity == Decimal::ONE {
-        return Ok(Row::Base { price: amount, store_id: 0, sku });
+        return Ok(Row::base(sku, amount));
     }
-    Ok(Row::Tier {
+    Ok(Row {
         price: amount,
-        price_type: "fixed",
-        website_id: 0,
         sku,
-        customer_group: group.to_owned(),
-        quantity: quantity(price.from_quantity)?,
+        store_id: None,
+        price_type: Some("fixed"),
+        website_id: Some(0),
+        customer_group: Some(group.to_owned()),
+        quantity: Some(quantity(price.from_quantity)?),
     })
 }
 
@@ -239,7 +239,7 @@ fn chunks(rows: Vec<(usize, Row)>, limit: usize) -> VecDeque<Vec<(usize, Row)>> 
     let mut full = VecDeque::new();
     for (index, row) in rows {
         let path = row.path();
-        let turn = count.entry((path, fold(row.sku()))).or_default();
+        let turn = count.entry((path, fold(&row.sku))).or_default();
         let chunk = open.entry((path, *turn)).or_default();
         *turn += 1;
         chunk.push((index, row));
@@ -273,12 +273,12 @@ fn settle(
     at: Timestamp,
 ) {
     let named: Vec<_> = failures.iter().map(|failure| (failure, failure.words())).collect();
-    let stray = named.iter().any(|(_, words)| !chunk.iter().any(|(_, row)| words.contains(&fold(row.sku()))));
+    let stray = named.iter().any(|(_, words)| !chunk.iter().any(|(_, row)| words.contains(&fold(&row.sku))));
     for (index, row) in chunk {
-        let failure = named.iter().find(|(_, words)| words.contains(&fold(row.sku())));
+        let failure = named.iter().find(|(_, words)| words.contains(&fold(&row.sku)));
         outcomes[*index] = Some(match failure {
             Some((failure, _)) => {
-                let text = format!("the shop refused the price of {}: {}", row.sku(), failure.text());
+                let text = format!("the shop refused the price of {}: {}", row.sku, failure.text());
                 Outcome::Failed(Error::invalid("price", "commerce.price_refused", text).with_operation(PUT))
             }
             // Some row was refused, and nobody can say which: none is believed.
@@ -287,7 +287,7 @@ fn settle(
                     .with_effect(Effect::Unknown)
                     .with_operation(PUT),
             ),
-            None => Outcome::Applied(Receipt::new(row.id(), row.sku(), at)),
+            None => Outcome::Applied(Receipt::new(row.id(), row.sku.as_str(), at)),
         });
     }
 }
@@ -363,11 +363,11 @@ mod tests {
     #[test]
     fn rows_are_what_the_shop_takes() {
         let json = |price: &Price| serde_json::to_string(&made(price).unwrap()).unwrap();
-        assert_eq!(json(&price("34.00")), r#"{"price":34,"store_id":0,"sku":"24-MB01"}"#);
+        assert_eq!(json(&price("34.00")), r#"{"price":34,"sku":"24-MB01","store_id":0}"#);
         let hundred = price("1990").with_quantities(Decimal::TEN, Decimal::ONE_HUNDRED);
         assert_eq!(
             json(&hundred),
-            r#"{"price":19.9,"price_type":"fixed","website_id":0,"sku":"24-MB01","customer_group":"ALL GROUPS","quantity":10}"#
+            r#"{"price":19.9,"sku":"24-MB01","price_type":"fixed","website_id":0,"customer_group":"ALL GROUPS","quantity":10}"#
         );
         let group = price("30.5").with_scope(PriceScope::Group("Wholesale".into()));
         assert!(json(&group).contains(r#""customer_group":"Wholesale","quantity":1"#), "{}", json(&group));
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn refusals_go_to_their_rows_and_one_that_names_nobody_to_all() {
         let one = made(&price("1")).unwrap();
-        let two = Row::Base { price: number(Decimal::ONE).unwrap(), store_id: 0, sku: "WS12".into() };
+        let two = Row::base("WS12".into(), number(Decimal::ONE).unwrap());
         let chunk = vec![(0, one), (1, two)];
         let judged = |failures: &str| {
             let failures: Vec<PriceFailure> = serde_json::from_str(failures).unwrap();
