@@ -192,9 +192,7 @@ impl World<'_> {
             }
             Happening::PriceChange => {
                 sap.world.set_price("24-MB01", Decimal::new(3900, 2), now.date_in(zone))?;
-                say(
-                    "SAP: the list price of 24-MB01 is 39.00 from today; no price flow runs, so the shop still asks its own",
-                );
+                say("SAP: the list price of 24-MB01 is 39.00 from today");
             }
             Happening::BlockCredit => {
                 sap.world.block_credit("10100012");

@@ -118,12 +118,18 @@ impl Systems {
             .orders_by("orders")
             .every(QUARTER)
             .on(Trigger::daily(&format!("02:00 {ZONE}"))?);
+        let prices = Flow::prices(&sap, &shop)
+            .currency(Currency::USD)
+            .zone(Zone::named(ZONE)?)
+            .every(4 * QUARTER)
+            .on(Trigger::daily(&format!("02:00 {ZONE}"))?);
         Ok(SyncEngine::builder()
             .ledger(ledger.clone())
             .clock(clock.shared())
             .narrate(Arc::clone(story) as Arc<dyn sync_engine::Narrate>)
             .flow(orders)
             .flow(inventory)
+            .flow(prices)
             .build()?)
     }
 }

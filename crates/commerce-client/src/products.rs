@@ -80,32 +80,32 @@ impl CommerceClient {
     pub(crate) async fn products_after(&self, cx: &Context, id: i64, count: usize) -> Result<Vec<Product>> {
         let size = u32::try_from(count).unwrap_or(u32::MAX);
         let search = Search::new().and("entity_id", "gt", id).fields("items[id,sku,type_id],total_count");
-        self.product_page(cx, search.ascending("entity_id").page(size, 1)).await
+        Ok(self.product_page(cx, search.ascending("entity_id").page(size, 1)).await?.0)
     }
 
     async fn read_products(&self, cx: &Context, search: Search) -> Result<Vec<Product>> {
         let search = search.fields("items[id,sku,type_id],total_count");
         // Twice as large as what is asked for, so that one page holds it, however the shop folds case.
-        self.product_page(cx, search.ascending("entity_id").page(2 * 50, 1)).await
+        let (found, total) = self.product_page(cx, search.ascending("entity_id").page(2 * 50, 1)).await?;
+        if total.is_some_and(|total| usize::try_from(total).is_ok_and(|total| total > found.len())) {
+            return Err(Error::malformed("the shop found more products than were asked for"));
+        }
+        Ok(found)
     }
 
-    async fn product_page(&self, cx: &Context, search: Search) -> Result<Vec<Product>> {
+    /// A page of products, whole, and how many match in all.
+    async fn product_page(&self, cx: &Context, search: Search) -> Result<(Vec<Product>, Option<i64>)> {
         const OP: &str = "commerce.read_products";
         let mut found = Vec::new();
         let page = self.page(cx, OP, "products", &search).await?;
         for row in &page.rows {
             let head: ProductHead = erp_http::json::decode_bytes(OP, &row.raw)?;
-            if let (Some(id), Some(sku)) = (head.id, head.sku) {
-                found.push(Product { id, sku, type_id: head.type_id.unwrap_or_default() });
-            }
+            let (Some(id), Some(sku)) = (head.id, head.sku) else {
+                return Err(Error::malformed("a product lacks its id or sku").with_operation(OP));
+            };
+            found.push(Product { id, sku, type_id: head.type_id.unwrap_or_default() });
         }
-        let count = i64::try_from(page.rows.len()).unwrap_or(i64::MAX);
-        if page.total.is_some_and(|total| total > count) {
-            return Err(
-                Error::malformed("the shop found more products than were asked for").with_operation(OP)
-            );
-        }
-        Ok(found)
+        Ok((found, page.total))
     }
 }
 

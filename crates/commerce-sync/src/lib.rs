@@ -24,7 +24,7 @@
 //! auth = { type = "basic", user = "SYNC", password = { env = "SAP_PASSWORD" } }
 //!
 //! [flows.orders]
-//! record = "orders"                      # orders | inventory | fulfillments
+//! record = "orders"                      # orders | inventory | prices | fulfillments
 //! from = "shop"
 //! to = "sap"
 //! start = "now"                          # now | a time | { after = { default = "000123456" } }

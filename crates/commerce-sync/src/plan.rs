@@ -3,6 +3,7 @@
 use crate::config::{Config, FlowConfig, Moves};
 use crate::fail::Failure;
 use erp_core::connector::{Connector, Need};
+use erp_core::model::PriceScope;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use sync_engine::flow::OrderFlow;
@@ -65,10 +66,14 @@ impl<'a> Plan<'a> {
         let (from, to) = (self.connector(&flow.from)?, self.connector(&flow.to)?);
         macro_rules! shared {
             ($built:expr, $locations:expr) => {{
-                let mut built = $built.named(&flow.name);
+                let mut built = shared!($built);
                 for (source, shop) in $locations {
                     built = built.location(source.as_str(), shop.as_str());
                 }
+                built
+            }};
+            ($built:expr) => {{
+                let mut built = $built.named(&flow.name);
                 for trigger in &flow.triggers {
                     built = built.on(trigger.clone());
                 }
@@ -90,6 +95,26 @@ impl<'a> Plan<'a> {
                 if let Some(orders) = orders_by {
                     self.config.flow(orders)?;
                     built = built.orders_by(orders);
+                }
+                built.into_flow()
+            }
+            Moves::Prices { groups, customers, currency, zone } => {
+                let source =
+                    from.price_source().ok_or_else(|| lacks(flow, "from", &flow.from, "gives no prices"))?;
+                let sink = to.price_sink().ok_or_else(|| lacks(flow, "to", &flow.to, "takes no prices"))?;
+                let mut built = shared!(Flow::prices_between(source, sink));
+                for (list, group) in groups {
+                    built = built.scope(PriceScope::Group(list.clone()), PriceScope::Group(group.clone()));
+                }
+                for (number, group) in customers {
+                    built =
+                        built.scope(PriceScope::Customer(number.clone()), PriceScope::Group(group.clone()));
+                }
+                if let Some(currency) = currency {
+                    built = built.currency(*currency);
+                }
+                if let Some(zone) = zone {
+                    built = built.zone(zone.clone());
                 }
                 built.into_flow()
             }
@@ -142,6 +167,7 @@ impl<'a> Plan<'a> {
             let (read, write) = match flow.moves {
                 Moves::Orders { .. } => (Need::ReadOrders, Need::WriteOrders),
                 Moves::Inventory { .. } => (Need::ReadInventory, Need::WriteInventory),
+                Moves::Prices { .. } => (Need::ReadPrices, Need::WritePrices),
                 Moves::Fulfillments { .. } => (Need::ReadFulfillments, Need::WriteFulfillments),
             };
             if flow.from == system {

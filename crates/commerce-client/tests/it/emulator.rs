@@ -3,17 +3,18 @@
 use commerce_client::CommerceClient;
 use commerce_emulator::sample::{Broken, DayOptions, OrderScript};
 use commerce_emulator::{CommerceEmulator, Options};
+use erp_core::Decimal;
 use erp_core::connector::{Connector, Finding, Need, Verdict};
 use erp_core::context::Context;
 use erp_core::feed::FeedEvent;
 use erp_core::id::Key;
 use erp_core::model::{
     Allowance, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryPut, InventoryQuery, OrderLink,
-    OrderQuery,
+    OrderQuery, Price, PriceQuery, PriceScope,
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::{Found, Receipt};
-use erp_core::roles::{FulfillmentSink, InventorySink, OrderSource};
+use erp_core::roles::{FulfillmentSink, InventorySink, OrderSource, PriceSink};
 use erp_core::time::Date;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
@@ -264,4 +265,22 @@ async fn a_role_that_is_not_there_is_never_found_good() {
         assert_eq!(finding.verdict, Verdict::Bad);
         assert!(finding.detail.contains("no such role"), "{finding:?}");
     }
+}
+
+#[tokio::test]
+async fn the_statement_of_prices_is_whole_over_many_pages() {
+    let (_emulator, client) = shop().await;
+    let cx = Context::new();
+    let prices: Vec<Price> =
+        client.price_statement(&cx, PriceQuery::new()).try_collect().await.expect("all prices are read");
+    let base = |price: &&Price| price.scope == PriceScope::Everybody && price.from_quantity == Decimal::ONE;
+    let skus: std::collections::BTreeSet<_> =
+        prices.iter().filter(base).map(|price| price.sku.clone()).collect();
+    // Adobe's sample catalogue has 2,045 products, 148 of them without a price of their own.
+    assert_eq!(skus.len(), 1897);
+    assert_eq!(prices.iter().filter(base).count(), skus.len(), "each once");
+    assert!(
+        prices.iter().any(|price| matches!(price.scope, PriceScope::Group(_))),
+        "and quantity breaks by group"
+    );
 }

@@ -13,8 +13,8 @@ use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
 use sync_engine::trigger::Trigger;
 use toml::Value;
 
-const RECORDS: [&str; 3] = ["orders", "inventory", "fulfillments"];
-const LATER: [&str; 4] = ["prices", "customers", "companies", "products"];
+const RECORDS: [&str; 4] = ["orders", "inventory", "prices", "fulfillments"];
+const LATER: [&str; 3] = ["customers", "companies", "products"];
 
 /// One flow.
 #[derive(Debug, Clone)]
@@ -62,6 +62,17 @@ pub enum Moves {
         /// The flow of the shop's orders into the source.
         orders_by: Option<String>,
     },
+    /// Prices into a shop.
+    Prices {
+        /// Price lists of the source, and the customer group of the shop that each is for.
+        groups: Vec<(String, String)>,
+        /// Customers of the source, and the customer group of the shop that each one's prices are for.
+        customers: Vec<(String, String)>,
+        /// The one currency that goes.
+        currency: Option<Currency>,
+        /// Where a day begins.
+        zone: Option<Zone>,
+    },
     /// Goods that left, told to the shop.
     Fulfillments {
         /// Places of the source and what they are in the shop.
@@ -79,6 +90,7 @@ impl Moves {
         match self {
             Self::Orders { .. } => "orders",
             Self::Inventory { .. } => "inventory",
+            Self::Prices { .. } => "prices",
             Self::Fulfillments { .. } => "fulfillments",
         }
     }
@@ -101,6 +113,7 @@ impl FlowConfig {
                 locations: section.texts("locations")?,
                 orders_by: section.text("orders_by")?,
             },
+            "prices" => prices(&mut section)?,
             "fulfillments" => Moves::Fulfillments {
                 locations: section.texts("locations")?,
                 orders_by: section.text("orders_by")?,
@@ -139,11 +152,24 @@ fn triggers(section: &mut Section) -> Result<Vec<Trigger>, Failure> {
         triggers.push(Trigger::daily(text).map_err(|error| section.bad("daily", error.message()))?);
     }
     if triggers.is_empty() {
-        return Err(
-            section.bad("every", "is missing; say every = \"15m\" or daily = \"02:00 Europe/Berlin\"")
-        );
+        return Err(section.missing("every", "say every = \"15m\" or daily = \"02:00 Europe/Berlin\""));
     }
     Ok(triggers)
+}
+
+fn prices(section: &mut Section) -> Result<Moves, Failure> {
+    let (groups, customers) = (section.texts("groups")?, section.texts("customers")?);
+    let currency = match section.text("currency")? {
+        None => None,
+        Some(code) => Some(Currency::new(&code).map_err(|_| {
+            section.bad("currency", format!("{code:?} is no currency; say currency = \"USD\""))
+        })?),
+    };
+    let zone = match section.text("zone")? {
+        None => None,
+        Some(name) => Some(Zone::named(&name).map_err(|error| section.bad("zone", error.message()))?),
+    };
+    Ok(Moves::Prices { groups, customers, currency, zone })
 }
 
 fn orders(section: &mut Section) -> Result<Moves, Failure> {
@@ -175,7 +201,7 @@ const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { af
 
 fn start(section: &mut Section) -> Result<Start, Failure> {
     match section.take("start") {
-        None => Err(section.bad("start", format!("is missing; {START}"))),
+        None => Err(section.missing("start", START)),
         Some(Value::String(text)) => match text.as_str() {
             "now" => Ok(Start::Now),
             "link-existing" => Err(section.bad(
@@ -246,8 +272,9 @@ fn routes(section: &mut Section) -> Result<Vec<(String, RouteTarget)>, Failure> 
         routes.push((store, target));
     }
     if routes.is_empty() {
-        let why = "is missing; say routes = [ { store = \"*\", sales_area = \"1710/10/00\" } ]";
-        return Err(section.bad("routes", why));
+        return Err(
+            section.missing("routes", "say routes = [ { store = \"*\", sales_area = \"1710/10/00\" } ]")
+        );
     }
     Ok(routes)
 }

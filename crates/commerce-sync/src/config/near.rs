@@ -6,6 +6,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     (away <= right.chars().count().max(word.chars().count()) / 2).then_some(right)
 }
 
+/// Whether `word` looks like `right` with a slip or two.
+pub(super) fn is_slip(word: &str, right: &str) -> bool {
+    right.chars().count() > 3 && distance(word, right) <= 2
+}
+
 /// `; did you mean X?`, or what there is if nothing is near.
 pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(word, known.clone()) {

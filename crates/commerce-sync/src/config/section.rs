@@ -1,6 +1,6 @@
 //! A table of the config, taken apart by hand, so that what is left over is what nobody knows.
 
-use super::near::hint;
+use super::near::{hint, is_slip};
 use crate::fail::Failure;
 use std::cell::RefCell;
 use std::time::Duration;
@@ -34,6 +34,14 @@ impl Section {
         Failure::usage(format!("{}: {why}", self.at(key)))
     }
 
+    /// A key that must be there is not; or it is, with a slip.
+    pub(super) fn missing(&self, key: &str, remedy: impl std::fmt::Display) -> Failure {
+        match self.table.keys().find(|there| is_slip(there, key)) {
+            Some(there) => self.bad(there, format_args!("unknown key; did you mean {key}?")),
+            None => self.bad(key, format_args!("is missing; {remedy}")),
+        }
+    }
+
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value> {
         self.asked.get_mut().push(key);
         self.table.remove(key)
@@ -53,7 +61,7 @@ impl Section {
 
     pub(super) fn need(&mut self, key: &'static str, example: &str) -> Result<String, Failure> {
         let found = self.text(key)?;
-        found.ok_or_else(|| self.bad(key, format_args!("is missing; say {key} = {example}")))
+        found.ok_or_else(|| self.missing(key, format_args!("say {key} = {example}")))
     }
 
     pub(super) fn yes(&mut self, key: &'static str) -> Result<bool, Failure> {

@@ -90,6 +90,11 @@ fn meaning(flow: &FlowConfig) -> String {
             let places: Vec<String> = locations.iter().map(|(from, to)| format!("{from} is {to}")).collect();
             format!("; {}", places.join(", "))
         }
+        Moves::Prices { groups, customers, .. } if groups.len() + customers.len() > 0 => {
+            let lists = groups.iter().map(|(list, group)| format!("list {list} for {group}"));
+            let buyers = customers.iter().map(|(number, group)| format!("customer {number} for {group}"));
+            format!("; {}", lists.chain(buyers).collect::<Vec<_>>().join(", "))
+        }
         _ => String::new(),
     };
     format!(
@@ -125,6 +130,10 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
                 let page = page(capabilities.inventory_source);
                 format!("{reads} times one per {page} stock rows for {}", flow.name)
             }
+            Moves::Prices { .. } => {
+                let page = page(capabilities.price_source);
+                format!("{reads} times one per {page} prices for {}", flow.name)
+            }
             Moves::Fulfillments { .. } => format!("{reads} to ask for deliveries for {}", flow.name),
         }
     } else if flow.to == system {
@@ -135,6 +144,10 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
             Moves::Inventory { .. } => {
                 let bulk = capabilities.inventory_sink.map_or(1, |sink| sink.bulk_limit);
                 format!("one for each {bulk} figures of {} that changed", flow.name)
+            }
+            Moves::Prices { .. } => {
+                let bulk = capabilities.price_sink.map_or(1, |sink| sink.bulk_limit);
+                format!("one for each {bulk} prices of {} that changed", flow.name)
             }
             Moves::Fulfillments { .. } => format!("about 3 for each delivery of {}", flow.name),
         }

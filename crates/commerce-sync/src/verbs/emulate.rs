@@ -198,5 +198,16 @@ orders_by = "orders"
     let places: Vec<String> =
         sample::PLACES.iter().map(|(plant, source)| format!("{plant:?} = {source:?}")).collect();
     let _ = writeln!(text, "locations = {{ {} }}", places.join(", "));
+    text.push_str(
+        r#"
+[flows.prices]
+record = "prices"
+from = "sap"
+to = "shop"
+daily = "02:00 America/New_York"
+zone = "America/New_York"
+currency = "USD"
+"#,
+    );
     text
 }

@@ -43,7 +43,14 @@ fn a_good_config_is_good() {
 #[test]
 fn each_fault_is_one_line_that_names_the_key() {
     let table = [
-        ("every = \"15m\"", "evry = \"15m\"", "flows.orders.every: is missing"),
+        ("every = \"15m\"", "evry = \"15m\"", "flows.orders.evry: unknown key; did you mean every?"),
+        ("every = \"15m\"", "", "flows.orders.every: is missing; say every = \"15m\""),
+        ("start = \"now\"", "strat = \"now\"", "flows.orders.strat: unknown key; did you mean start?"),
+        (
+            "record = \"orders\"",
+            "record = \"oders\"",
+            "flows.orders.record: \"oders\" is no record; did you mean orders?",
+        ),
         ("start = \"now\"\n", "", "flows.orders.start: is missing; say start = \"now\""),
         (
             "start = \"now\"",
