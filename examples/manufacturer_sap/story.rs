@@ -100,9 +100,6 @@ impl Narrate for Story {
             Note::Read { flow, seen } if flow == "prices" && seen.new + seen.changed > 0 => {
                 Some(format!("prices: {} read, {} new, {} changed", seen.records, seen.new, seen.changed))
             }
-            Note::Settled { flow, settled, .. } if flow == "prices" => {
-                Some(format!("prices: {settled} settled in the shop"))
-            }
             Note::FeedTrouble { flow, text } => {
                 let first = !hour.troubles.contains(flow);
                 hour.troubles.push(flow.clone());

@@ -121,8 +121,8 @@ impl Systems {
         let prices = Flow::prices(&sap, &shop)
             .currency(Currency::USD)
             .zone(Zone::named(ZONE)?)
-            .every(4 * QUARTER)
-            .on(Trigger::daily(&format!("02:00 {ZONE}"))?);
+            .on(Trigger::daily(&format!("02:00 {ZONE}"))?)
+            .on(Trigger::daily(&format!("12:30 {ZONE}"))?);
         Ok(SyncEngine::builder()
             .ledger(ledger.clone())
             .clock(clock.shared())
