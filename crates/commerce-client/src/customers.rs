@@ -8,6 +8,7 @@
 use crate::client::{CommerceClient, RawRow, to_json};
 use crate::feed::{Read, Shelf, changes};
 use crate::map::{customer as map, filled};
+use crate::orders::whole_id;
 use crate::wire::customer::CustomerRow;
 use crate::wire::page::{RowHead, Search};
 use async_trait::async_trait;
@@ -35,7 +36,7 @@ const RAW_MAX: usize = 256 * 1024;
 #[async_trait]
 impl CustomerStore for CommerceClient {
     async fn customer(&self, cx: &Context, id: &NativeId) -> Result<Option<Observed<Customer>>> {
-        let Some(id) = whole(id.as_str()) else { return Ok(None) };
+        let Some(id) = whole_id(id.as_str()) else { return Ok(None) };
         let Some(row) = self.customer_row(cx, READ, id).await? else { return Ok(None) };
         self.observed(cx, READ, row).await.map(Some)
     }
@@ -47,7 +48,7 @@ impl CustomerStore for CommerceClient {
     ) -> Result<Vec<Observed<Customer>>> {
         let mut searches = Vec::new();
         if let Some(key) = &identity.key {
-            if let Some(id) = key.native_in(self.system()).and_then(whole) {
+            if let Some(id) = key.native_in(self.system()).and_then(whole_id) {
                 searches.push(Search::new().and("entity_id", "eq", id));
             } else if let Some(search) = self.by_key(key) {
                 searches.push(search);
@@ -84,10 +85,6 @@ impl CustomerStore for CommerceClient {
     fn customer_changes(&self, cx: &Context, since: Option<Watermark>) -> Feed<Customer> {
         changes::changes(Customers(self.clone()), cx, since)
     }
-}
-
-fn whole(id: &str) -> Option<i64> {
-    id.parse().ok().filter(|id| *id > 0)
 }
 
 impl CommerceClient {
@@ -134,9 +131,9 @@ impl CommerceClient {
         let _lane = self.caches().customer_lane.lock().await;
         let gone = || Error::new(ErrorKind::NotFound, "the shop has no such customer");
         let known = match &patch.native_id {
-            Some(id) => Some(whole(id.as_str()).ok_or_else(gone)?),
+            Some(id) => Some(whole_id(id.as_str()).ok_or_else(gone)?),
             None => match patch.customer.key.native_in(self.system()) {
-                Some(id) => Some(whole(id).ok_or_else(gone)?),
+                Some(id) => Some(whole_id(id).ok_or_else(gone)?),
                 None => self.recognised(cx, &patch.customer).await?,
             },
         };

@@ -58,7 +58,12 @@ impl OrderSource for CommerceClient {
 
 /// The shop's own id in a key, if the key is of this shop.
 pub(crate) fn entity_id(client: &CommerceClient, key: &Key) -> Option<i64> {
-    key.native_in(client.system())?.parse().ok().filter(|id| *id > 0)
+    key.native_in(client.system()).and_then(whole_id)
+}
+
+/// An id as the shop writes it. "000000001" is what people call some order, and must not become the id 1.
+pub(crate) fn whole_id(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == text)
 }
 
 /// One order's bytes by id; `None` if the shop says that it is not there.

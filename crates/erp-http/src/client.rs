@@ -227,7 +227,7 @@ impl HttpClient {
                 trace::took(&inner.system, call, inner.clock.now().since(began));
                 match answer {
                     Ok(response) => self.read(call, &sent, response, refreshed).await,
-                    Err(failure) => failed(call, &failure),
+                    Err(failure) => failed(call, &sent.url, &failure),
                 }
             }
         };
@@ -289,7 +289,7 @@ impl Inner {
     }
 }
 
-fn failed(call: &Call, failure: &SendFailure) -> Tried {
+fn failed(call: &Call, url: &Url, failure: &SendFailure) -> Tried {
     let (kind, health) = match failure.kind {
         SendFailureKind::TooLarge => (ErrorKind::Malformed, Health::Alive),
         _ => (ErrorKind::Transient, Health::Sick),
@@ -298,7 +298,12 @@ fn failed(call: &Call, failure: &SendFailure) -> Tried {
         (SendFailureKind::NeverSent, _) | (_, Safety::Read) => Effect::None,
         _ => Effect::Unknown,
     };
-    Tried::Failed(Error::new(kind, failure.message.clone()).with_effect(effect), health)
+    // Where nobody answered is half of what mends it.
+    let place = match failure.kind {
+        SendFailureKind::NeverSent => format!(" to {}", url.origin().ascii_serialization()),
+        _ => String::new(),
+    };
+    Tried::Failed(Error::new(kind, format!("{}{place}", failure.message)).with_effect(effect), health)
 }
 
 fn resting(wait: Duration) -> Error {

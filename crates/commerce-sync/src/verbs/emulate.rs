@@ -48,8 +48,11 @@ pub(super) async fn run(
         for scheduled in script.by_ref().take(args.orders) {
             place(&shop.world, scheduled)?;
         }
-        // One that must be held, so that there is something to look at.
+        // One that waits for its payment and one that must be held, so that there is something to look at.
         if args.orders > 1 {
+            if let Some(unpaid) = script.clone().find(|order| order.pays_at.is_some()) {
+                place(&shop.world, unpaid)?;
+            }
             Broken::UnknownSku.place(&shop.world).map_err(|refused| Failure::failed(refused.0))?;
         }
     }

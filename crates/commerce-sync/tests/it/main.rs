@@ -3,3 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod config_errors;
+mod life;
+mod town;
