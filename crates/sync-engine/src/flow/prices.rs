@@ -219,12 +219,17 @@ pub(crate) fn worth(price: &Price) -> (Currency, Option<Decimal>) {
 fn sight(key: Key, asked: Asked, read_started: Timestamp) -> Sighting {
     let Asked { price, admission } = asked;
     let (currency, unit) = worth(&price);
+    let digest = match &admission {
+        // Not that of its value: the shop may be proven to hold it, and the entry would be at rest.
+        Admission::Unfit(cause) => Digest::of(&("unfit", &cause.message)),
+        _ => Digest::of(&(currency, unit.map(|unit| unit.to_string()))),
+    };
     Sighting {
         key,
         label: price.sku.to_string(),
         ordering: None,
         desired: Desired {
-            digest: Digest::of(&(currency, unit.map(|unit| unit.to_string()))),
+            digest,
             freshness: Freshness { version: None, read_started },
             admission,
             alive: true,

@@ -155,3 +155,17 @@ fn an_answer_that_was_lost_is_sent_again_and_settles() {
     assert_eq!(entries.iter().map(|view| view.entry.state).collect::<Vec<_>>(), [State::Settled]);
     assert_eq!((held(&bench).len(), tied(&engine).unexplained()), (1, 0));
 }
+
+#[test]
+fn a_second_price_beside_a_settled_one_is_held_although_the_first_is_in_the_shop() {
+    let bench = Bench::new();
+    let engine = engine(&bench);
+    bench.world.erp.set_price(price("24-MB01", 3400));
+    work(&bench, &engine, 10 * MINUTE);
+    let key = Key::from("24-MB01@*@1".to_owned());
+    assert_eq!(bench.state(&key), State::Settled);
+    let since = Some(Date::parse("2026-01-01").unwrap());
+    bench.world.erp.set_price(price("24-MB01", 3300).with_validity(since, None));
+    work(&bench, &engine, 70 * MINUTE);
+    assert_eq!((bench.state(&key), bench.cause(&key)), (State::Held, "two prices at once".to_owned()));
+}
