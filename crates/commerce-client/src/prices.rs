@@ -26,7 +26,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::Method;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 
 const PUT: &str = "commerce.put_prices";
@@ -43,7 +43,9 @@ impl PriceSink for CommerceClient {
         put(self, cx, prices).await
     }
 
-    /// All base prices and fixed tier prices. The shop knows no days, so `query` leaves nothing out.
+    /// What buyers are asked: base prices and tier prices for all websites. A tier in per cent comes as what it makes of the
+    /// base price, and one for everybody from one unit on in place of the base price if it is lower. The shop knows no days,
+    /// so `query` leaves nothing out.
     fn price_statement(&self, cx: &Context, query: PriceQuery) -> Items<Price> {
         let _ = query;
         statement(self.clone(), cx.clone())
@@ -191,7 +193,8 @@ fn row(price: &Price, product: Option<&Product>, currency: Currency) -> Result<R
     })
 }
 
-/// What one unit costs; the shop's column holds fourteen digits before and six after the point.
+/// What one unit costs. The shop's column holds fourteen digits before and six after the point, but it reads numbers as
+/// floats, which keep fifteen in all.
 fn amount(price: &Price, currency: Currency) -> Result<Box<RawValue>> {
     if price.price.currency != currency {
         let text =
@@ -214,7 +217,11 @@ fn amount(price: &Price, currency: Currency) -> Result<Box<RawValue>> {
             format!("{} per {} is no price of one unit in six decimals", price.price.amount, price.per);
         return Err(Error::invalid("per", "commerce.price_unit", text));
     };
-    if unit.is_sign_negative() && !unit.is_zero() || unit >= Decimal::from(100_000_000_000_000_i64) {
+    let digits = unit.mantissa().unsigned_abs().checked_ilog10().unwrap_or_default() + 1;
+    if unit.is_sign_negative() && !unit.is_zero()
+        || digits > 15
+        || unit >= Decimal::from(100_000_000_000_000_i64)
+    {
         let text = format!("{unit} is no price that the shop can hold");
         return Err(Error::invalid("price.amount", "commerce.price", text));
     }
@@ -296,8 +303,8 @@ fn statement(client: CommerceClient, cx: Context) -> Items<Price> {
     let first: Option<i64> = Some(0);
     stream::try_unfold((client, cx, first), |(client, cx, after)| async move {
         let Some(after) = after else { return Ok(None) };
-        let products = client.products_after(&cx, after, ASKED).await?;
-        let next = products.last().filter(|_| products.len() == ASKED).map(|product| product.id);
+        let (products, more) = client.products_after(&cx, after, ASKED).await?;
+        let next = products.iter().map(|product| product.id).max().filter(|_| more);
         let prices = prices_of(&client, &cx, &products).await?;
         Ok(Some((stream::iter(prices.into_iter().map(Ok)), (client, cx, next))))
     })
@@ -318,28 +325,49 @@ async fn prices_of(client: &CommerceClient, cx: &Context, products: &[Product]) 
     let bases: Vec<BasePrice> = json::decode(READ, &ask("products/base-prices-information").await?)?;
     let tiers: Vec<TierPrice> = json::decode(READ, &ask("products/tier-prices-information").await?)?;
     let lacks = |what: &str| Error::malformed(format!("a price lacks its {what}"));
-    let (mut prices, mut seen) = (Vec::new(), BTreeSet::new());
+    // By product: the base price, of which percentages are taken, and what everybody pays.
+    let mut ones: BTreeMap<String, (String, Decimal, Decimal)> = BTreeMap::new();
     for base in bases {
         let (sku, amount) =
             (base.sku.ok_or_else(|| lacks("sku"))?, base.price.ok_or_else(|| lacks("price"))?);
-        // One row for each store view that has a price of its own; the first is that of all.
-        if seen.insert(fold(&sku)) {
-            prices.push(Price::new(sku, Money::new(amount.normalize(), currency)));
+        // One row for each store view that has a price of its own; that of all is the one that we write.
+        let of_all = base.store_id.unwrap_or_default() == 0;
+        if of_all || !ones.contains_key(&fold(&sku)) {
+            ones.insert(fold(&sku), (sku, amount, amount));
         }
     }
-    for tier in tiers.into_iter().filter(|tier| tier.price_type.as_deref() == Some("fixed")) {
+    let mut prices = Vec::new();
+    // Those of one website are not ours: we write for all of them.
+    for tier in tiers.into_iter().filter(|tier| tier.website_id.unwrap_or_default() == 0) {
         let sku = tier.sku.ok_or_else(|| lacks("sku"))?;
         let group = tier.customer_group.ok_or_else(|| lacks("customer_group"))?;
-        let amount = tier.price.ok_or_else(|| lacks("price"))?;
+        let stated = tier.price.ok_or_else(|| lacks("price"))?;
         let from = tier.quantity.ok_or_else(|| lacks("quantity"))?;
-        let scope = if group.eq_ignore_ascii_case(ALL_GROUPS) {
-            PriceScope::Everybody
-        } else {
-            PriceScope::Group(group)
+        let base = ones.get_mut(&fold(&sku));
+        let amount = match (tier.price_type.as_deref(), &base) {
+            (Some("fixed"), _) => stated,
+            (_, Some((_, base, _))) => {
+                let part = base.checked_mul(Decimal::ONE_HUNDRED - stated).ok_or_else(|| lacks("amount"))?;
+                part / Decimal::ONE_HUNDRED
+            }
+            // A percentage of nothing is no price.
+            (_, None) => continue,
         };
+        let everybody = group.eq_ignore_ascii_case(ALL_GROUPS);
+        if let Some((_, _, pays)) = base
+            && everybody
+            && from == Decimal::ONE
+        {
+            // Everybody pays the lower one.
+            *pays = amount.min(*pays);
+            continue;
+        }
+        let scope = if everybody { PriceScope::Everybody } else { PriceScope::Group(group) };
         let price = Price::new(sku, Money::new(amount.normalize(), currency));
         prices.push(price.with_scope(scope).with_quantities(from.normalize(), Decimal::ONE));
     }
+    let ones = ones.into_values();
+    prices.extend(ones.map(|(sku, _, pays)| Price::new(sku, Money::new(pays.normalize(), currency))));
     Ok(prices)
 }
 
@@ -398,6 +426,23 @@ mod tests {
         };
         assert_eq!(code(None), "commerce.unknown_sku");
         assert_eq!(code(Some(&product("configurable"))), "commerce.composite");
+    }
+
+    #[test]
+    fn more_digits_than_the_shop_reads_back_are_refused() {
+        // The shop reads numbers as floats: the last digits would change on their way.
+        let error = made(&price("12345678901.123456")).unwrap_err();
+        assert_eq!(error.fields()[0].path, "price.amount", "{error}");
+        assert!(made(&price("123456789.123456")).is_ok());
+    }
+
+    #[test]
+    fn six_places_are_read_back_as_they_were_written() {
+        let base: BasePrice =
+            serde_json::from_str(r#"{"sku":"A","store_id":0,"price":0.12345600000000001}"#).unwrap();
+        assert_eq!(base.price.unwrap().to_string(), "0.123456");
+        let tier: TierPrice = serde_json::from_str(r#"{"sku":"A","price":0.175001,"quantity":5}"#).unwrap();
+        assert_eq!(tier.price.unwrap().to_string(), "0.175001");
     }
 
     #[test]

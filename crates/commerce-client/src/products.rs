@@ -76,11 +76,24 @@ impl CommerceClient {
         Ok(known)
     }
 
-    /// The next `count` products by id, for lists of all of them.
-    pub(crate) async fn products_after(&self, cx: &Context, id: i64, count: usize) -> Result<Vec<Product>> {
+    /// The next products by id, at most `count`, and whether more come after them: for lists of all.
+    pub(crate) async fn products_after(
+        &self,
+        cx: &Context,
+        id: i64,
+        count: usize,
+    ) -> Result<(Vec<Product>, bool)> {
         let size = u32::try_from(count).unwrap_or(u32::MAX);
         let search = Search::new().and("entity_id", "gt", id).fields("items[id,sku,type_id],total_count");
-        Ok(self.product_page(cx, search.ascending("entity_id").page(size, 1)).await?.0)
+        let (found, total) = self.product_page(cx, search.ascending("entity_id").page(size, 1)).await?;
+        let more = total.map_or(found.len() >= count, |total| {
+            usize::try_from(total).is_ok_and(|total| total > found.len())
+        });
+        // A page may be shorter than was asked for and not be the last.
+        if found.iter().any(|product| product.id <= id) || more && found.is_empty() {
+            return Err(Error::malformed("the list of products does not go on to its end"));
+        }
+        Ok((found, more))
     }
 
     async fn read_products(&self, cx: &Context, search: Search) -> Result<Vec<Product>> {

@@ -25,7 +25,7 @@ pub struct ProductHead {
 pub struct BasePrice {
     #[serde(deserialize_with = "lenient::text")]
     pub sku: Option<String>,
-    #[serde(deserialize_with = "lenient::amount")]
+    #[serde(deserialize_with = "lenient::price")]
     pub price: Option<Decimal>,
     #[serde(deserialize_with = "lenient::int")]
     pub store_id: Option<i64>,
@@ -38,7 +38,7 @@ pub struct BasePrice {
 pub struct TierPrice {
     #[serde(deserialize_with = "lenient::text")]
     pub sku: Option<String>,
-    #[serde(deserialize_with = "lenient::amount")]
+    #[serde(deserialize_with = "lenient::price")]
     pub price: Option<Decimal>,
     #[serde(deserialize_with = "lenient::text")]
     pub price_type: Option<String>,

@@ -12,9 +12,13 @@ use std::collections::BTreeMap;
 /// `29.949999999999999`.
 #[must_use]
 pub fn four_places(value: Decimal) -> Decimal {
-    let half = Decimal::new(5, 5);
+    places(value, 4)
+}
+
+fn places(value: Decimal, scale: u32) -> Decimal {
+    let half = Decimal::new(5, scale + 1);
     let size = value.abs();
-    let rounded = size.checked_add(half).map_or(size, |up| up.trunc_with_scale(4)).normalize();
+    let rounded = size.checked_add(half).map_or(size, |up| up.trunc_with_scale(scale)).normalize();
     if value.is_sign_negative() && !rounded.is_zero() { -rounded } else { rounded }
 }
 
@@ -24,6 +28,14 @@ pub fn four_places(value: Decimal) -> Decimal {
 /// The deserializer's error with the text at fault.
 pub fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
     exact::option(deserializer).map(|value| value.map(four_places))
+}
+
+/// A price of the catalogue, whose columns have six places; absent, `null` and empty are `None`.
+///
+/// # Errors
+/// The deserializer's error with the text at fault.
+pub fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+    exact::option(deserializer).map(|value| value.map(|value| places(value, 6)))
 }
 
 /// A boolean written as `true`, `1`, `"1"`, `0`, `""` or `null`.

@@ -2,7 +2,7 @@
 
 use commerce_client::CommerceClient;
 use erp_core::context::Context;
-use erp_core::model::InventoryPut;
+use erp_core::model::{InventoryPut, PriceQuery};
 use erp_core::money::Quantity;
 use erp_core::roles::InventorySink;
 use wiremock::matchers::{body_json, header, method, path, query_param};
@@ -84,4 +84,58 @@ async fn one_bad_row_does_not_spoil_the_others() {
     let applied: Vec<_> = outcomes.iter().map(|outcome| outcome.receipt().is_some()).collect();
     assert_eq!(applied, [true, false, true]);
     assert_eq!(outcomes[1].error().unwrap().code(), "erp.invalid");
+}
+
+async fn statement(
+    products: serde_json::Value,
+) -> Vec<Result<erp_core::model::Price, erp_core::error::Error>> {
+    let server = MockServer::start().await;
+    let stores = serde_json::json!([{"id": 1, "code": "default", "website_id": 1, "timezone": "UTC",
+        "base_currency_code": "USD"}]);
+    let gets = [
+        ("products", products),
+        ("store/storeConfigs", stores),
+        ("store/websites", serde_json::json!([{"id": 1, "code": "base"}])),
+    ];
+    for (at, body) in gets {
+        Mock::given(method("GET"))
+            .and(path(format!("/rest/all/V1/{at}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+            .mount(&server)
+            .await;
+    }
+    let tier = |website: u8, price: u8| {
+        serde_json::json!({"sku": "A", "price_type": "fixed", "website_id": website, "price": price,
+            "customer_group": "Wholesale", "quantity": 5})
+    };
+    let percent = serde_json::json!({"sku": "A", "price_type": "discount", "website_id": 0, "price": 15,
+        "customer_group": "Retailer", "quantity": 1});
+    for (at, body) in [
+        ("base-prices", serde_json::json!([{"sku": "A", "price": 34, "store_id": 0}])),
+        ("tier-prices", serde_json::json!([tier(0, 30), tier(2, 7), percent])),
+    ] {
+        Mock::given(method("POST"))
+            .and(path(format!("/rest/all/V1/products/{at}-information")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+            .mount(&server)
+            .await;
+    }
+    let client = CommerceClient::builder("shop").base_url(server.uri()).bearer("t").build().unwrap();
+    let list = erp_core::roles::PriceSink::price_statement(&client, &Context::new(), PriceQuery::new());
+    futures_util::StreamExt::collect(list).await
+}
+
+#[tokio::test]
+async fn a_statement_has_no_tier_of_one_website_and_percentages_as_amounts() {
+    let one = serde_json::json!([{"id": 1, "sku": "A", "type_id": "simple"}]);
+    let prices = statement(serde_json::json!({"items": one, "total_count": 1})).await;
+    let amounts: Vec<_> = prices.into_iter().map(|price| price.unwrap().price.amount.to_string()).collect();
+    assert_eq!(amounts, ["30", "28.9", "34"]);
+}
+
+#[tokio::test]
+async fn a_short_page_of_products_is_no_whole_statement() {
+    let one = serde_json::json!([{"id": 1, "sku": "A", "type_id": "simple"}]);
+    let prices = statement(serde_json::json!({"items": one, "total_count": 90})).await;
+    assert!(prices.iter().any(Result::is_err), "89 products are not shown, and the statement looks whole");
 }
