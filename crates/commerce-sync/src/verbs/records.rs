@@ -70,8 +70,18 @@ pub(super) async fn read(config: &Config, args: &cli::Read, out: &mut Out<'_>) -
             items(source.inventory(&cx, InventoryQuery::new()), limit, out).await
         }
         "prices" => {
-            let source = door(system, connector.price_source(), "gives no prices")?;
-            items(source.prices(&cx, PriceQuery::default()), limit, out).await
+            if since.is_some() {
+                return Err(Failure::usage("prices are read whole; leave out --since"));
+            }
+            // A system that only takes prices tells what it holds.
+            let prices = match (connector.price_source(), connector.price_sink()) {
+                (Some(source), _) => source.prices(&cx, PriceQuery::new()),
+                (None, sink) => {
+                    let sink = door(system, sink, "neither gives nor takes prices")?;
+                    sink.price_statement(&cx, PriceQuery::new())
+                }
+            };
+            items(prices, limit, out).await
         }
         other => Err(no_record(other, &RECORDS)),
     }
