@@ -10,7 +10,7 @@ use erp_core::prelude::*;
 use futures_util::{StreamExt as _, stream};
 use std::path::Path;
 use std::time::Duration;
-use sync_engine::ledger::{Ledger as _, Select};
+use sync_engine::ledger::{FlowHealth, Ledger as _};
 use sync_engine::{Flow, SqliteLedger, Start, State, SyncEngine};
 
 /// Orders are placed a second apart from here on.
@@ -29,9 +29,9 @@ pub(crate) fn run(size: u64, path: &Path) -> Run<()> {
         .build()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(engine.run_once())?;
-    let settled = Select { state: Some(State::Settled), ..Select::default() };
-    let groups = runtime.block_on(ledger.groups(settled))?;
-    let count: u64 = groups.iter().map(|group| group.count).sum();
+    let health = runtime.block_on(ledger.health())?;
+    let settled = |flow: &FlowHealth| flow.states.get(State::Settled.name()).copied().unwrap_or_default();
+    let count: u64 = health.iter().map(settled).sum();
     if count == size { Ok(()) } else { Err(format!("{count} of {size} are settled").into()) }
 }
 

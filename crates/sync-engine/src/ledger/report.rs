@@ -10,6 +10,12 @@ use erp_core::time::Timestamp;
 use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use std::collections::BTreeMap;
 
+/// What is not settled, by state and currency.
+const OPEN_BY_STATE: &str = "SELECT state, currency, count(*), min(wanted_since), sum(coalesce(money, 0)) FROM entries \
+     WHERE flow = ?1 AND state <> 'settled' GROUP BY 1, 2";
+/// How many entries a flow has.
+const ALL_OF_FLOW: &str = "SELECT count(*) FROM entries WHERE flow = ?1";
+
 impl Store {
     pub(super) fn groups(&self, select: &Select) -> Result<Vec<Group>> {
         let (clause, values) = filter(select);
@@ -103,19 +109,16 @@ impl Store {
         Ok(flows)
     }
 
+    /// Asked every minute: what is open is few and has an index; what is settled is only counted, and never sorted.
     fn count_states(&self, flow: &mut FlowHealth) -> Result<()> {
-        let mut query = self
-            .db
-            .prepare_cached(
-                "SELECT state, currency, count(*), min(wanted_since), \
-                 sum(coalesce(money, 0)) FROM entries WHERE flow = ?1 GROUP BY 1, 2",
-            )
-            .map_err(broken)?;
+        let mut query = self.db.prepare_cached(OPEN_BY_STATE).map_err(broken)?;
         let mut rows = query.query([&flow.flow]).map_err(broken)?;
+        let mut open = 0;
         while let Some(row) = rows.next().map_err(broken)? {
             let name: String = row.get(0).map_err(broken)?;
-            let count: i64 = row.get(2).map_err(broken)?;
-            *flow.states.entry(name.clone()).or_default() += count.unsigned_abs();
+            let count = row.get::<_, i64>(2).map_err(broken)?.unsigned_abs();
+            open += count;
+            *flow.states.entry(name.clone()).or_default() += count;
             if State::named(&name).is_some_and(State::is_on_the_way) {
                 let oldest = Timestamp::from_micros(row.get(3).map_err(broken)?);
                 flow.oldest = Some(flow.oldest.map_or(oldest, |known| known.min(oldest)));
@@ -123,6 +126,12 @@ impl Store {
                     *flow.money.entry(currency).or_default() += from_micro(row.get(4).map_err(broken)?);
                 }
             }
+        }
+        let mut query = self.db.prepare_cached(ALL_OF_FLOW).map_err(broken)?;
+        let all: i64 = query.query_row([&flow.flow], |row| row.get(0)).map_err(broken)?;
+        let settled = all.unsigned_abs().saturating_sub(open);
+        if settled > 0 {
+            flow.states.insert(State::Settled.name().to_owned(), settled);
         }
         Ok(())
     }
@@ -180,4 +189,26 @@ fn alert(row: &rusqlite::Row<'_>) -> rusqlite::Result<Alert> {
         opened: Timestamp::from_micros(row.get(4)?),
         resolved: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_micros),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::schema::migrate;
+    use rusqlite::Connection;
+
+    #[test]
+    fn what_is_asked_every_minute_reads_an_index_and_sorts_no_rows_at_rest() {
+        let db = Connection::open_in_memory().unwrap();
+        migrate(&db).unwrap();
+        let plan = |sql: &str| {
+            let mut query = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let rows = query.query_map(["orders"], |row| row.get::<_, String>(3)).unwrap();
+            rows.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
+        };
+        let open = plan(OPEN_BY_STATE);
+        assert!(open.contains("USING INDEX entries_open"), "{open}");
+        let all = plan(ALL_OF_FLOW);
+        assert!(all.contains("COVERING INDEX") && !all.contains("TEMP B-TREE"), "{all}");
+    }
 }
