@@ -42,7 +42,7 @@ impl Running {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => seen.push(line),
-                Err(_) => panic!("{text:?} never came; there was {seen:#?}"),
+                Err(why) => panic!("{text:?} never came ({why}); there was {seen:#?}"),
             }
         }
     }
