@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .base_url(emulator.base_url())
         .integration(&keys.consumer_key, &keys.consumer_secret, &keys.access_token, &keys.access_token_secret)
         // On loopback no answer stays lost for long; a real shop keeps the default.
-        .with(|config| config.write_horizon_seconds = 1)
+        .with(|config| (config.timeout_seconds, config.write_horizon_seconds) = (5, 5))
         .build()?;
     let warehouse = Warehouse { file: "24-MB01;7\n24-MB02;12\n24-WG080;0\nNO-SUCH-SKU;3" };
 
