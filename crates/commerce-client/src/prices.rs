@@ -13,7 +13,7 @@ use crate::wire::catalog::{BasePrice, PriceFailure, TierPrice};
 use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::context::Context;
-use erp_core::error::{Effect, Error, Result};
+use erp_core::error::{Effect, Error, ErrorKind, Result};
 use erp_core::feed::Items;
 use erp_core::id::{NativeId, Sku};
 use erp_core::model::{Price, PriceQuery, PriceScope};
@@ -313,6 +313,38 @@ fn statement(client: CommerceClient, cx: Context) -> Items<Price> {
     .boxed()
 }
 
+/// The rows of both kinds. A product that was deleted since it was listed fails the whole call: halves find it, and it has
+/// no price any more.
+async fn asked(
+    client: &CommerceClient,
+    cx: &Context,
+    skus: Vec<String>,
+) -> Result<(Vec<BasePrice>, Vec<TierPrice>)> {
+    let (mut bases, mut tiers) = (Vec::new(), Vec::new());
+    let mut queue = vec![skus];
+    while let Some(skus) = queue.pop() {
+        let body = to_json(&Asked { skus: &skus })?;
+        let ask = |path| client.send(cx, Call::read(READ), Method::POST, path, "", Some(body.clone()));
+        let answers = match ask("products/base-prices-information").await {
+            Ok(base) => ask("products/tier-prices-information").await.map(|tier| (base, tier)),
+            Err(error) => Err(error),
+        };
+        match answers {
+            Ok((base, tier)) => {
+                bases.extend(json::decode::<Vec<BasePrice>>(READ, &base)?);
+                tiers.extend(json::decode::<Vec<TierPrice>>(READ, &tier)?);
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound) && skus.len() > 1 => {
+                let (left, right) = skus.split_at(skus.len() / 2);
+                queue.extend([left.to_vec(), right.to_vec()]);
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((bases, tiers))
+}
+
 async fn prices_of(client: &CommerceClient, cx: &Context, products: &[Product]) -> Result<Vec<Price>> {
     let priced = products.iter().filter(|product| !COMPOSITE.contains(&product.type_id.as_str()));
     let skus: Vec<String> = priced.map(|product| product.sku.clone()).collect();
@@ -320,10 +352,7 @@ async fn prices_of(client: &CommerceClient, cx: &Context, products: &[Product]) 
         return Ok(Vec::new());
     }
     let currency = client.stores(cx).await?.base_currency()?;
-    let body = to_json(&Asked { skus: &skus })?;
-    let ask = |path| client.send(cx, Call::read(READ), Method::POST, path, "", Some(body.clone()));
-    let bases: Vec<BasePrice> = json::decode(READ, &ask("products/base-prices-information").await?)?;
-    let tiers: Vec<TierPrice> = json::decode(READ, &ask("products/tier-prices-information").await?)?;
+    let (bases, tiers) = asked(client, cx, skus).await?;
     let lacks = |what: &str| Error::malformed(format!("a price lacks its {what}"));
     // By product: the base price, of which percentages are taken, and what everybody pays.
     let mut ones: BTreeMap<String, (String, Decimal, Decimal)> = BTreeMap::new();
@@ -470,6 +499,8 @@ mod tests {
         assert_eq!(judged(map), [None, Some(Effect::None)]);
         let list = r#"[{"message":"Invalid %1. SKU = %2","parameters":["Price","24-MB01"]}]"#;
         assert_eq!(judged(list), [Some(Effect::None), None]);
+        let quantity = r#"[{"message":"No %qty","parameters":{"qty":"ws12","SKU":"24-MB01"}}]"#;
+        assert_eq!(judged(quantity), [Some(Effect::None), None], "what looks like a SKU and is none");
         let nobody = r#"[{"message":"No.","parameters":[]}]"#;
         assert_eq!(judged(nobody), [Some(Effect::Unknown), Some(Effect::Unknown)]);
         assert_eq!(judged("[]"), [None, None]);

@@ -73,9 +73,14 @@ impl PriceFailure {
         }
     }
 
-    /// The fillings, in lower case: among them the SKU that the row was about.
+    /// What may be the SKU that the row was about, in lower case: what the shop calls so, else any of the fillings.
     pub(crate) fn words(&self) -> Vec<String> {
-        self.fillings().into_iter().map(|(_, value)| value.to_lowercase()).collect()
+        let fillings = self.fillings();
+        let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("sku");
+        match fillings.iter().find(named) {
+            Some((_, sku)) => vec![sku.to_lowercase()],
+            None => fillings.into_iter().map(|(_, value)| value.to_lowercase()).collect(),
+        }
     }
 
     /// The message with its placeholders filled.

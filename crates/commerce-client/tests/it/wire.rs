@@ -90,6 +90,16 @@ async fn statement(
     products: serde_json::Value,
 ) -> Vec<Result<erp_core::model::Price, erp_core::error::Error>> {
     let server = MockServer::start().await;
+    // B was deleted since it was listed: whatever asks for it is refused whole.
+    for skus in [&["A", "B"][..], &["B"]] {
+        let body = serde_json::json!({"message": "Requested product doesn't exist: %sku", "parameters": {"sku": "B"}});
+        Mock::given(method("POST"))
+            .and(path("/rest/all/V1/products/base-prices-information"))
+            .and(body_json(serde_json::json!({ "skus": skus })))
+            .respond_with(ResponseTemplate::new(404).set_body_json(body))
+            .mount(&server)
+            .await;
+    }
     let stores = serde_json::json!([{"id": 1, "code": "default", "website_id": 1, "timezone": "UTC",
         "base_currency_code": "USD"}]);
     let gets = [
@@ -138,4 +148,12 @@ async fn a_short_page_of_products_is_no_whole_statement() {
     let one = serde_json::json!([{"id": 1, "sku": "A", "type_id": "simple"}]);
     let prices = statement(serde_json::json!({"items": one, "total_count": 90})).await;
     assert!(prices.iter().any(Result::is_err), "89 products are not shown, and the statement looks whole");
+}
+
+#[tokio::test]
+async fn a_product_deleted_since_it_was_listed_does_not_hide_the_others() {
+    let two = serde_json::json!([{"id": 1, "sku": "A", "type_id": "simple"}, {"id": 2, "sku": "B", "type_id": "simple"}]);
+    let prices = statement(serde_json::json!({"items": two, "total_count": 2})).await;
+    let skus: Vec<_> = prices.into_iter().map(|price| price.unwrap().sku.to_string()).collect();
+    assert_eq!(skus, ["A", "A", "A"]);
 }

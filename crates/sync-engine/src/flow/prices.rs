@@ -23,6 +23,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How many prices one read may bring: they are compared as a whole.
+const PRICES_MAX: usize = 2_000_000;
+
 /// Builds a flow of prices. See [`Flow::prices`].
 #[derive(Debug, Clone)]
 pub struct PriceFlow {
@@ -144,6 +147,12 @@ impl Prices {
         while let Some(price) = list.try_next().await? {
             let one = self.in_the_shops_words(price);
             let key = key_of(&one.price);
+            if asked.len() >= PRICES_MAX {
+                let text = format!(
+                    "more than {PRICES_MAX} prices hold at once; split the flow by its source's own selection"
+                );
+                return Err(Error::unsupported(text));
+            }
             match asked.get_mut(&key) {
                 None => {
                     asked.insert(key, one);

@@ -310,13 +310,17 @@ fn plan(entry: &mut Entry, around: Surroundings<'_>, memory: Memory) -> String {
         rest(entry, State::Settled, None);
         return "settled".to_owned();
     }
+    // Of a document that may be there a rule that says never comes too late: it is followed to its end. Of a figure nothing
+    // needs to be taken back.
+    if let Admission::Never(cause) = &entry.desired.admission
+        && (!entry.may_be_there() || !around.policy.look_up)
+    {
+        let text = format!("excluded: {}", cause.message);
+        let cause = cause.clone();
+        rest(entry, State::Excluded, Some(cause));
+        return text;
+    }
     if !entry.may_be_there() {
-        if let Admission::Never(cause) = &entry.desired.admission {
-            let text = format!("excluded: {}", cause.message);
-            let cause = cause.clone();
-            rest(entry, State::Excluded, Some(cause));
-            return text;
-        }
         if !entry.desired.alive && memory == Memory::Ours && around.policy.look_up {
             doubt(entry, around, now);
             return "cancelled; to be looked up, in case it was sent in a former life of the ledger"

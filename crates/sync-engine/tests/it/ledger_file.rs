@@ -251,6 +251,28 @@ fn an_older_copy_is_known_and_trusts_nothing_that_is_not_settled() {
 }
 
 #[test]
+fn a_backup_is_taken_beside_a_run_and_overwrites_nothing() {
+    let (folder, path) = settled_ledger(1);
+    let backup = folder.path().join("backup.db");
+    let ledger = SqliteLedger::open(&path).unwrap();
+    open_run(&ledger, 300).unwrap();
+    observe(&ledger, 7, 301);
+    ledger.back_up(&backup).unwrap();
+    let error = ledger.back_up(&backup).unwrap_err();
+    assert!(error.to_string().contains("does not overwrite"), "{error}");
+    assert_eq!(settle_all(&ledger, 401), 1);
+    block_on(ledger.keep_alive(at(460))).unwrap();
+    drop(ledger);
+    for tail in ["-wal", "-shm"] {
+        let _ = fs::remove_file(folder.path().join(format!("sync.db{tail}")));
+    }
+    fs::copy(&backup, &path).unwrap();
+    let restored = SqliteLedger::open(&path).unwrap();
+    assert!(open_run(&restored, 500).unwrap().restored, "what it has forgotten is known to be missing");
+    assert_eq!(states(&restored), [State::Settled, State::InDoubt]);
+}
+
+#[test]
 fn a_lost_run_file_counts_as_a_restore() {
     let (folder, path) = settled_ledger(1);
     fs::remove_file(folder.path().join("sync.db.run")).unwrap();

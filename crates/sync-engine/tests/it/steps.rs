@@ -269,3 +269,28 @@ fn a_conflict_that_nobody_caused_is_held() {
         assert_eq!(told, state == State::Held);
     }
 }
+
+/// A figure that a rule excludes is not sent any more, although the target holds an older one; a document is followed.
+#[test]
+fn a_rule_ends_figures_and_not_documents() {
+    let now = Timestamp::from_secs(1_800_000_000);
+    for (look_up, state) in [(false, State::Excluded), (true, State::Pending)] {
+        let policy = Policy { look_up, ..Policy::default() };
+        let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+        let mut entry = first(&mut Rng::new(1), now);
+        entry.desired.alive = true;
+        entry.desired.admission = Admission::Due;
+        entry.desired.after = None;
+        entry.receipt = Some(Receipt::new(NativeId::from("5"), "5", now));
+        entry.sent = Some(entry.desired.digest);
+        entry.proven = Some(entry.desired.digest);
+        let settled = begin(entry, around).entry;
+        assert_eq!(settled.state, State::Settled);
+        let mut desired = settled.desired.clone();
+        desired.digest = Digest::of(&"another figure");
+        desired.admission = Admission::Never(Cause::new("not mapped", "not mapped", ""));
+        desired.freshness.read_started = now.plus(Duration::from_secs(1));
+        let next = step(settled, Event::Observed { desired, units: Decimal::ONE, money: None }, around).entry;
+        assert_eq!(next.state, state, "look_up {look_up}");
+    }
+}
