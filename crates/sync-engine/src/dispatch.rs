@@ -197,18 +197,23 @@ fn with_all_ready(first: Done, working: &mut FuturesUnordered<BoxFuture<'_, Done
     all
 }
 
-/// Turns of one kind of action, as many as the sink takes at once; looks and polls go one by one.
+/// Turns of one kind of action, as many as the sink takes at once; looks and polls go one by one. So does what was in a
+/// batch that panicked or whose worker died: the others of that batch are innocent, and only alone can that be seen.
 fn batches(turns: Vec<Turn>, size: usize) -> Vec<Vec<Turn>> {
     let mut batches: Vec<Vec<Turn>> = Vec::new();
-    let (writes, reads): (Vec<Turn>, Vec<Turn>) =
-        turns.into_iter().partition(|turn| matches!(turn.action, Action::Submit | Action::Revise));
+    let together = |turn: &Turn| {
+        matches!(turn.action, Action::Submit | Action::Revise)
+            && turn.entry.panics == 0
+            && turn.entry.lost_leases == 0
+    };
+    let (writes, alone): (Vec<Turn>, Vec<Turn>) = turns.into_iter().partition(together);
     for turn in writes {
         match batches.last_mut() {
             Some(batch) if batch.len() < size => batch.push(turn),
             _ => batches.push(vec![turn]),
         }
     }
-    batches.extend(reads.into_iter().map(|turn| vec![turn]));
+    batches.extend(alone.into_iter().map(|turn| vec![turn]));
     batches
 }
 

@@ -4,10 +4,10 @@
 //! on time.
 
 use crate::dispatch::Dispatcher;
-use crate::entry::{Admission, Desired};
+use crate::entry::{Admission, Cause, Desired, State};
 use crate::flow::{Env, Flow, IntoFlow};
 use crate::gate::Gates;
-use crate::ledger::{FeedState, FlowSetup, Ledger, Mark, Sighting, unreadable};
+use crate::ledger::{FeedState, FlowSetup, Ledger, Mark, Select, Sighting, unreadable};
 use crate::narrate::{Narrate, Note, Silent};
 use crate::trigger;
 use erp_core::Decimal;
@@ -15,6 +15,7 @@ use erp_core::context::Context;
 use erp_core::digest::Digest;
 use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{FeedEvent, Freshness, Poison, Watermark};
+use erp_core::id::Key;
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use futures_util::future::{BoxFuture, Either, select, try_join_all};
 use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
@@ -382,6 +383,10 @@ impl FlowRun {
                 }
                 Ok(FeedEvent::Upsert(observed)) => batch.push(observed.record),
                 Ok(FeedEvent::Poison(poison)) => batch.push(poisoned(&poison)),
+                Ok(FeedEvent::Delete { key, read_started }) => {
+                    self.keep(&mut batch, None, &mut seen).await?;
+                    batch.extend(self.deleted(key, read_started).await?);
+                }
                 Ok(FeedEvent::Checkpoint(watermark)) => {
                     let mark = Mark { watermark: Some(watermark), covered_until: None };
                     self.keep(&mut batch, Some(mark), &mut seen).await?;
@@ -395,6 +400,22 @@ impl FlowRun {
         let mark = Mark { watermark: None, covered_until: Some(began) };
         self.keep(&mut batch, Some(mark), &mut seen).await?;
         Ok(Ok(seen))
+    }
+
+    /// What to keep of a record that its source no longer has: whether its copy should go too is a person's to say. What
+    /// was never seen, or goes nowhere, leaves nothing to decide.
+    async fn deleted(&self, key: Key, read_started: Timestamp) -> Result<Option<Sighting>> {
+        let flow = Some(self.flow.name.clone());
+        let select = Select { flow, name: Some(key.to_string()), limit: Some(1), ..Select::default() };
+        let known = self.env.ledger.entries(select).await?.pop();
+        let known = known.filter(|view| !matches!(view.entry.state, State::Excluded | State::WrittenOff));
+        let (source, target) = (self.flow.source().system, self.flow.target().system);
+        Ok(known.map(|view| {
+            let text = format!("deleted in {source}");
+            let remedy = format!("take it back in {target} if it should go there too, then write it off");
+            let cause = Cause::new(text.clone(), text, remedy);
+            unfit(key, view.entry.label, Digest::of(&"deleted"), read_started, cause)
+        }))
     }
 
     async fn keep(&self, batch: &mut Vec<Sighting>, mark: Option<Mark>, seen: &mut Seen) -> Result<()> {
@@ -426,21 +447,29 @@ pub struct Seen {
 
 /// A record that cannot be read is held like any other, with its bytes.
 fn poisoned(poison: &Poison) -> Sighting {
+    let (key, label) = (poison.key.clone(), poison.label.clone());
+    let digest = Digest::of(&poison.raw.as_ref());
+    let sighting = unfit(key, label, digest, poison.read_started, unreadable(&poison.error));
+    Sighting { raw: Some(poison.raw.clone()), ..sighting }
+}
+
+/// A record of which nothing is known but that a person must look.
+fn unfit(key: Key, label: String, digest: Digest, read_started: Timestamp, cause: Cause) -> Sighting {
     Sighting {
-        key: poison.key.clone(),
-        label: poison.label.clone(),
+        key,
+        label,
         ordering: None,
         desired: Desired {
-            digest: Digest::of(&poison.raw.as_ref()),
-            freshness: Freshness { version: None, read_started: poison.read_started },
-            admission: Admission::Unfit(unreadable(&poison.error)),
+            digest,
+            freshness: Freshness { version: None, read_started },
+            admission: Admission::Unfit(cause),
             alive: true,
             after: None,
         },
         units: Decimal::ZERO,
         money: None,
         payload: bytes::Bytes::new(),
-        raw: Some(poison.raw.clone()),
+        raw: None,
         reserves: Vec::new(),
     }
 }

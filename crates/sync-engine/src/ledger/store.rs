@@ -269,6 +269,8 @@ impl Store {
         let newer = desired.freshness.supersedes(&entry.desired.freshness);
         let differs = desired.digest != entry.desired.digest;
         let before = entry.desired.clone();
+        // Of a record that cannot be read any more it is still known what it was about.
+        let (units, money) = if payload.is_empty() { (entry.units, entry.money) } else { (units, money) };
         let predecessor = self.predecessor_of(flow, desired.after.as_ref().map(erp_core::id::Key::as_str))?;
         let step = step::step(
             entry,

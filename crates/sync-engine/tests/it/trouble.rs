@@ -2,10 +2,12 @@
 
 use crate::world::{Bench, MINUTE};
 use async_trait::async_trait;
-use erp_core::model::{OrderSubmission, StatementEntry};
+use erp_core::model::{Order, OrderQuery, OrderSubmission, StatementEntry};
 use erp_core::prelude::*;
-use erp_testkit::reference::{CallFault, ReferenceErp};
+use erp_testkit::reference::{CallFault, ReferenceErp, ReferenceShop};
+use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
+use sync_engine::ledger::{Ledger as _, Select};
 use sync_engine::{Flow, Start, State};
 
 #[test]
@@ -67,7 +69,6 @@ fn refused_credentials_pause_the_system_with_one_alert_and_heal() {
 #[test]
 fn a_missing_permission_pauses_the_flow_until_a_person_resumes_it() {
     use futures_executor::block_on;
-    use sync_engine::ledger::Ledger as _;
     let mut bench = Bench::new();
     bench.work(5 * MINUTE);
     let key = bench.place();
@@ -95,9 +96,9 @@ fn a_lost_answer_is_looked_up_and_never_sent_again() {
     }
 }
 
-/// An ERP whose mapping panics.
+/// An ERP whose mapping panics: at any order, or at those with this number.
 #[derive(Debug, Clone)]
-struct Panicking(ReferenceErp);
+struct Panicking(ReferenceErp, Option<String>);
 
 impl Connector for Panicking {
     fn identity(&self) -> Identity {
@@ -110,8 +111,11 @@ impl Connector for Panicking {
 
 #[async_trait]
 impl OrderSink for Panicking {
-    async fn submit_orders(&self, _: &Context, _: &[OrderSubmission]) -> Vec<Outcome> {
-        panic!("no such unit")
+    async fn submit_orders(&self, cx: &Context, items: &[OrderSubmission]) -> Vec<Outcome> {
+        let poison =
+            |item: &OrderSubmission| self.1.as_ref().is_none_or(|number| item.order.number == *number);
+        assert!(!items.iter().any(poison), "no such unit");
+        self.0.submit_orders(cx, items).await
     }
     async fn find_order(&self, cx: &Context, key: &Key) -> Result<Found> {
         self.0.find_order(cx, key).await
@@ -125,7 +129,7 @@ impl OrderSink for Panicking {
 fn a_mapping_that_panics_twice_is_held_and_a_mended_one_heals_it() {
     let mut bench = Bench::new();
     let key = bench.place();
-    let flow = Flow::orders(&bench.world.shop, &Panicking(bench.world.erp.clone()))
+    let flow = Flow::orders(&bench.world.shop, &Panicking(bench.world.erp.clone(), None))
         .starting(Start::At(bench.start))
         .route("*", erp_core::model::RouteTarget::new())
         .every(MINUTE);
@@ -137,4 +141,73 @@ fn a_mapping_that_panics_twice_is_held_and_a_mended_one_heals_it() {
     assert!(bench.operate(&key, sync_engine::step::Verb::Retry));
     bench.work(10 * MINUTE);
     assert_eq!((bench.state(&key), bench.documents(&key)), (State::Settled, 1));
+}
+
+#[test]
+fn a_panic_holds_its_own_order_and_not_those_that_were_sent_with_it() {
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    let keys: Vec<Key> = (0..8).map(|_| bench.place()).collect();
+    let poison = bench.world.shop.order_now(&keys[3]).unwrap().number;
+    let flow = Flow::orders(&bench.world.shop, &Panicking(bench.world.erp.clone(), Some(poison)))
+        .starting(Start::At(bench.start))
+        .route("*", erp_core::model::RouteTarget::new())
+        .every(MINUTE);
+    let engine = bench.engine_of(flow);
+    assert!(bench.run(&engine, 30 * MINUTE).is_none());
+    for (index, key) in keys.iter().enumerate() {
+        let wanted = if index == 3 { (State::Held, 0) } else { (State::Settled, 1) };
+        assert_eq!((bench.state(key), bench.documents(key)), wanted, "order {index}");
+    }
+}
+
+/// A shop that says of one order that it is not there any more.
+#[derive(Debug, Clone)]
+struct Deleting(ReferenceShop, Key);
+
+impl Connector for Deleting {
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+#[async_trait]
+impl OrderSource for Deleting {
+    fn orders(&self, cx: &Context, query: OrderQuery) -> Items<Observed<Order>> {
+        self.0.orders(cx, query)
+    }
+    async fn order(&self, cx: &Context, key: &Key) -> Result<Option<Observed<Order>>> {
+        self.0.order(cx, key).await
+    }
+    fn order_changes(&self, cx: &Context, query: OrderQuery, since: Option<Watermark>) -> Feed<Order> {
+        let delete = FeedEvent::Delete { key: self.1.clone(), read_started: Timestamp::MAX };
+        self.0.order_changes(cx, query, since).chain(stream::iter([Ok(delete)])).boxed()
+    }
+}
+
+#[test]
+fn what_is_deleted_in_the_source_waits_for_a_person_and_a_stranger_leaves_no_trace() {
+    for known in [true, false] {
+        let mut bench = Bench::new();
+        let key = bench.place();
+        bench.work(10 * MINUTE);
+        assert_eq!(bench.state(&key), State::Settled);
+        let money = bench.view(&key).entry.money;
+        let gone = if known { key.clone() } else { Key::new("shop:9999") };
+        let flow = Flow::orders(&Deleting(bench.world.shop.clone(), gone), &bench.world.erp)
+            .starting(Start::At(bench.start))
+            .route("*", erp_core::model::RouteTarget::new())
+            .every(MINUTE);
+        let engine = bench.engine_of(flow);
+        assert!(bench.run(&engine, 5 * MINUTE).is_none());
+        let entry = bench.view(&key).entry;
+        let (state, cause) = if known { (State::Held, "deleted in shop") } else { (State::Settled, "") };
+        assert_eq!((entry.state, bench.cause(&key).as_str()), (state, cause));
+        assert_eq!((entry.money, bench.documents(&key)), (money, 1), "what it was about is still known");
+        let all = futures_executor::block_on(bench.ledger.entries(Select::default())).unwrap();
+        assert_eq!(all.len(), 1);
+    }
 }
