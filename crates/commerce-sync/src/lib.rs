@@ -24,7 +24,7 @@
 //! auth = { type = "basic", user = "SYNC", password = { env = "SAP_PASSWORD" } }
 //!
 //! [flows.orders]
-//! record = "orders"                      # orders | inventory | prices | fulfillments
+//! record = "orders"                      # orders | customers | inventory | prices | fulfillments
 //! from = "shop"
 //! to = "sap"
 //! start = "now"                          # now | a time | { after = { default = "000123456" } }
@@ -33,6 +33,15 @@
 //! release_when = { terms = "placed", card = "authorized" }
 //! guests = "one-time"                    # becomes orders.guests of the target
 //! routes = [ { store = "*", sales_area = "1710/10/00" } ]
+//! customers_by = "customers"             # a buyer with an account goes first, by that flow
+//!
+//! [flows.customers]
+//! record = "customers"
+//! from = "shop"
+//! to = "sap"
+//! start = "now"                          # now | a time: who was last changed before stays out
+//! every = "15m"
+//! same_email = "hold"                    # hold | take | ignore whoever the target has with that e-mail
 //! ```
 //!
 //! A flow's `guests` is handed to the system that it goes to, because a system has one way with guests; two flows that

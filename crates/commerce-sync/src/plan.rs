@@ -28,7 +28,9 @@ impl<'a> Plan<'a> {
 
     /// The builder of an order flow, for rehearsals too.
     pub(crate) fn order_flow(&self, flow: &FlowConfig) -> Result<OrderFlow, Failure> {
-        let Moves::Orders { start, release, routes, side, rounding, one_at_a_time } = &flow.moves else {
+        let Moves::Orders { start, release, routes, side, rounding, one_at_a_time, customers_by } =
+            &flow.moves
+        else {
             return Err(Failure::usage(format!(
                 "flow {} moves {}, not orders",
                 flow.name,
@@ -52,6 +54,10 @@ impl<'a> Plan<'a> {
         }
         if *one_at_a_time {
             built = built.one_at_a_time_per_customer();
+        }
+        if let Some(customers) = customers_by {
+            self.config.flow(customers)?;
+            built = built.customers_by(customers);
         }
         for trigger in &flow.triggers {
             built = built.on(trigger.clone());
@@ -85,6 +91,20 @@ impl<'a> Plan<'a> {
         }
         let built = match &flow.moves {
             Moves::Orders { .. } => self.order_flow(flow)?.into_flow(),
+            Moves::Customers { start, namesake, groups } => {
+                let source = from
+                    .customer_store()
+                    .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no customers"))?;
+                let target =
+                    to.customer_store().ok_or_else(|| lacks(flow, "to", &flow.to, "keeps no customers"))?;
+                let built =
+                    Flow::customers_between(source, target).starting(start.clone()).same_email(*namesake);
+                let mut built = shared!(built);
+                for (source, target) in groups {
+                    built = built.group(source.as_str(), target.as_str());
+                }
+                built.into_flow()
+            }
             Moves::Inventory { locations, orders_by } => {
                 let source = from
                     .inventory_source()
@@ -166,6 +186,7 @@ impl<'a> Plan<'a> {
         for flow in self.config.flows.values() {
             let (read, write) = match flow.moves {
                 Moves::Orders { .. } => (Need::ReadOrders, Need::WriteOrders),
+                Moves::Customers { .. } => (Need::ReadCustomers, Need::WriteCustomers),
                 Moves::Inventory { .. } => (Need::ReadInventory, Need::WriteInventory),
                 Moves::Prices { .. } => (Need::ReadPrices, Need::WritePrices),
                 Moves::Fulfillments { .. } => (Need::ReadFulfillments, Need::WriteFulfillments),

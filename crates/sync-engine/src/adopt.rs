@@ -66,7 +66,7 @@ impl SyncEngine {
             }
             let EntryView { id, entry, .. } = view;
             let payload = self.ledger().payload(id).await?.unwrap_or_default();
-            let turn = Turn { id, entry, action: Action::LookUp, payload, predecessor: None };
+            let turn = Turn { id, entry, action: Action::LookUp, payload, links: Vec::new() };
             let answer = flow.pipe.act(&cx, std::slice::from_ref(&turn), &env).await.pop();
             let (look, adoption) = match answer.map(|answer| (answer.report, answer.rounding)) {
                 Some((Report::Looked(_, LookResult::Equal(proof)), rounding)) => {

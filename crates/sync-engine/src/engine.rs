@@ -108,6 +108,7 @@ impl SyncEngineBuilder {
         }
         let mut names = BTreeSet::new();
         for flow in &self.flows {
+            check_needs(&self.flows, flow)?;
             if !names.insert(flow.name.clone()) {
                 return Err(Error::config(format!("two flows are called {}; name one of them", flow.name)));
             }
@@ -198,7 +199,9 @@ impl SyncEngine {
     async fn once(&self, patient: bool) -> Result<()> {
         let run = self.open().await?;
         let mut trouble = None;
-        for one in &run.loops {
+        // What others wait for comes first.
+        let (needy, first): (Vec<_>, Vec<_>) = run.loops.iter().partition(|one| one.flow.needs.is_some());
+        for one in first.into_iter().chain(needy) {
             if let Err(error) = one.read_once().await? {
                 trouble.get_or_insert(error);
             }
@@ -271,6 +274,25 @@ impl SyncEngine {
         crate::objective::look(self.ledger.as_ref(), &run.gates, self.narrate.as_ref(), self.clock.now())
             .await
     }
+}
+
+/// A flow whose records wait for those of another one needs it, between the same systems.
+fn check_needs(flows: &[Flow], flow: &Flow) -> Result<()> {
+    let Some(needed) = &flow.needs else { return Ok(()) };
+    let Some(other) = flows.iter().find(|other| other.name == *needed) else {
+        return Err(Error::config(format!(
+            "flow {} waits for records of the flow {needed}, and there is none; add it, or take customers_by away",
+            flow.name
+        )));
+    };
+    let systems = |flow: &Flow| (flow.source().system, flow.target().system);
+    if other.pipe.record() != "customers" || systems(other) != systems(flow) {
+        return Err(Error::config(format!(
+            "flow {} waits for records of {needed}, which must move customers between the same systems",
+            flow.name
+        )));
+    }
+    Ok(())
 }
 
 struct Run {
@@ -464,7 +486,7 @@ fn unfit(key: Key, label: String, digest: Digest, read_started: Timestamp, cause
             freshness: Freshness { version: None, read_started },
             admission: Admission::Unfit(cause),
             alive: true,
-            after: None,
+            after: Vec::new(),
         },
         units: Decimal::ZERO,
         money: None,

@@ -153,8 +153,30 @@ pub struct Desired {
     pub admission: Admission,
     /// Whether the source wants it to exist. A cancelled order is not alive.
     pub alive: bool,
-    /// The record that must be at rest first, such as the order that this one replaces.
-    pub after: Option<Key>,
+    /// The records that must be settled, or go nowhere, first: the order that this one replaces, the customer who buys.
+    pub after: Vec<Ahead>,
+}
+
+/// A record that comes before another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// The flow that moves it.
+    pub flow: FlowName,
+    /// The record.
+    pub key: Key,
+}
+
+impl Ahead {
+    /// A record of a flow.
+    pub fn new(flow: impl Into<FlowName>, key: impl Into<Key>) -> Self {
+        Self { flow: flow.into(), key: key.into() }
+    }
+}
+
+impl fmt::Display for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.key, self.flow)
+    }
 }
 
 /// One record of one flow.
@@ -170,6 +192,8 @@ pub struct Entry {
     pub ordering: String,
     /// Where it stands.
     pub state: State,
+    /// Which record it waits for, while it is deferred for that.
+    pub waits_for: Option<Ahead>,
     /// When it next acts by itself.
     pub wake_at: Option<Timestamp>,
     /// When it is held if it has not come to rest before.

@@ -86,12 +86,13 @@ fn late(flow: &FlowHealth, now: Timestamp) -> Option<String> {
     if age <= limit {
         return None;
     }
-    let waiting: u64 = flow
+    let moving: u64 = flow
         .states
         .iter()
         .filter(|(name, _)| State::named(name).is_some_and(State::is_on_the_way))
         .map(|(_, count)| count)
         .sum();
+    let waiting = moving + flow.behind;
     Some(format!(
         "{} {}→{}: oldest {} min (limit {}), {waiting} {}, {}",
         flow.flow,

@@ -9,12 +9,13 @@ use erp_core::money::{Currency, Side};
 use erp_core::time::{Date, Timestamp, Zone};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use sync_engine::flow::Namesake;
 use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
 use sync_engine::trigger::Trigger;
 use toml::Value;
 
-const RECORDS: [&str; 4] = ["orders", "inventory", "prices", "fulfillments"];
-const LATER: [&str; 3] = ["customers", "companies", "products"];
+const RECORDS: [&str; 5] = ["orders", "customers", "inventory", "prices", "fulfillments"];
+const LATER: [&str; 2] = ["companies", "products"];
 
 /// One flow.
 #[derive(Debug, Clone)]
@@ -54,6 +55,17 @@ pub enum Moves {
         rounding: Vec<(Currency, Decimal)>,
         /// Orders of one customer go one at a time.
         one_at_a_time: bool,
+        /// The flow that gives buyers their number in the target.
+        customers_by: Option<String>,
+    },
+    /// Customers of one system into another.
+    Customers {
+        /// Which customers it takes.
+        start: Start,
+        /// What becomes of somebody whose e-mail the target has already.
+        namesake: Namesake,
+        /// Groups of the source, and what they are in the target.
+        groups: Vec<(String, String)>,
     },
     /// Stock into a shop.
     Inventory {
@@ -89,6 +101,7 @@ impl Moves {
     pub const fn record(&self) -> &'static str {
         match self {
             Self::Orders { .. } => "orders",
+            Self::Customers { .. } => "customers",
             Self::Inventory { .. } => "inventory",
             Self::Prices { .. } => "prices",
             Self::Fulfillments { .. } => "fulfillments",
@@ -109,6 +122,7 @@ impl FlowConfig {
                 guests = section.text("guests")?;
                 orders(&mut section)?
             }
+            "customers" => customers(&mut section)?,
             "inventory" => Moves::Inventory {
                 locations: section.texts("locations")?,
                 orders_by: section.text("orders_by")?,
@@ -128,10 +142,13 @@ impl FlowConfig {
                 return Err(section.bad("record", format!("{other:?} is no record{}", hint(other, RECORDS))));
             }
         };
-        for key in ["start", "routes", "release_when", "guests"] {
+        for key in ["routes", "release_when", "guests", "customers_by"] {
             if section.has(key) {
                 return Err(section.bad(key, "belongs to flows of orders"));
             }
+        }
+        if section.has("start") {
+            return Err(section.bad("start", "belongs to flows of orders and customers"));
         }
         section.done()?;
         Ok(Self { name: name.to_owned(), from, to, triggers, late_after, guests, moves })
@@ -194,7 +211,25 @@ fn orders(section: &mut Section) -> Result<Moves, Failure> {
         rounding.push((code, limit));
     }
     let one_at_a_time = section.yes("one_at_a_time_per_customer")?;
-    Ok(Moves::Orders { start, release, routes, side, rounding, one_at_a_time })
+    let customers_by = section.text("customers_by")?;
+    Ok(Moves::Orders { start, release, routes, side, rounding, one_at_a_time, customers_by })
+}
+
+fn customers(section: &mut Section) -> Result<Moves, Failure> {
+    let start = start(section)?;
+    if matches!(start, Start::AfterNumber(_)) {
+        return Err(section.bad("start", "is \"now\" or a time for customers, who have no numbers in order"));
+    }
+    let namesake = match section.text("same_email")?.as_deref() {
+        None | Some("hold") => Namesake::Hold,
+        Some("take") => Namesake::Take,
+        Some("ignore") => Namesake::Ignore,
+        Some(other) => {
+            let hint = hint(other, ["hold", "take", "ignore"]);
+            return Err(section.bad("same_email", format!("{other:?} is not known{hint}")));
+        }
+    };
+    Ok(Moves::Customers { start, namesake, groups: section.texts("groups")? })
 }
 
 const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { after = { default = \"000123456\" } }, so that the first run does not post years of history";

@@ -8,7 +8,7 @@ use crate::show;
 use erp_core::connector::Verdict;
 use erp_core::context::Context;
 use serde_json::json;
-use sync_engine::Trigger;
+use sync_engine::{Start, Trigger};
 
 pub(super) fn check(config: &Config, out: &mut Out<'_>) -> Result<(), Failure> {
     let plan = Plan::new(config)?;
@@ -66,16 +66,9 @@ fn meaning(flow: &FlowConfig) -> String {
         .collect();
     let late = flow.late_after.map(|span| format!(", late after {}", show::age(span))).unwrap_or_default();
     let more = match &flow.moves {
+        Moves::Customers { start, .. } => format!("; {}", taken("customers changed", start)),
         Moves::Orders { start, routes, .. } => {
-            let start = match start {
-                sync_engine::Start::Now => "orders placed after its first run".to_owned(),
-                sync_engine::Start::At(at) => format!("orders placed since {at}"),
-                sync_engine::Start::AfterNumber(stores) => {
-                    let stores: Vec<String> =
-                        stores.iter().map(|(store, number)| format!("{number} of {store}")).collect();
-                    format!("orders after {}", stores.join(", "))
-                }
-            };
+            let start = taken("orders placed", start);
             let routes: Vec<String> = routes
                 .iter()
                 .map(|(store, target)| {
@@ -107,6 +100,19 @@ fn meaning(flow: &FlowConfig) -> String {
     )
 }
 
+/// Which records a flow takes.
+fn taken(what: &str, start: &Start) -> String {
+    match start {
+        Start::Now => format!("{what} after its first run"),
+        Start::At(at) => format!("{what} since {at}"),
+        Start::AfterNumber(stores) => {
+            let stores: Vec<String> =
+                stores.iter().map(|(store, number)| format!("{number} of {store}")).collect();
+            format!("{what} after {}", stores.join(", "))
+        }
+    }
+}
+
 /// How often a day the source is read.
 fn reads(flow: &FlowConfig) -> u64 {
     let each = flow.triggers.iter().map(|trigger| match trigger {
@@ -134,12 +140,18 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
                 let page = page(capabilities.price_source);
                 format!("{reads} times one per {page} prices for {}", flow.name)
             }
+            Moves::Customers { .. } => {
+                format!("{reads} to ask {} for customers, and one per page that changed", flow.name)
+            }
             Moves::Fulfillments { .. } => format!("{reads} to ask for deliveries for {}", flow.name),
         }
     } else if flow.to == system {
         match flow.moves {
             Moves::Orders { .. } => {
                 format!("about 3 for each order of {} (look up, create, read back)", flow.name)
+            }
+            Moves::Customers { .. } => {
+                format!("about 5 for each customer of {} (look up, write, read back)", flow.name)
             }
             Moves::Inventory { .. } => {
                 let bulk = capabilities.inventory_sink.map_or(1, |sink| sink.bulk_limit);

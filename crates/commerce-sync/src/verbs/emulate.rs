@@ -166,6 +166,11 @@ write_horizon = "4s"
 [systems.sap.orders]
 pricing = {{ mode = "send_manual_conditions", price = "PMP0", discount = "RB00", shipping = "HD00" }}
 one_time_customers = {{ "1710/10/00" = "{one_time}" }}
+completion_block = "Z9"                       # so that the buyer's address is written onto the order
+
+[systems.sap.customers]
+sales_areas = ["1710/10/00"]
+currency = "USD"
 
 [systems.sap.inventory]
 places = [ {{ plant = "1710" }}, {{ plant = "1720" }}, {{ plant = "1730" }} ]
@@ -178,7 +183,15 @@ start = "2026-01-01"
 every = "15s"
 late_after = "5m"
 guests = "one-time"
+customers_by = "customers"                    # a buyer with an account goes first
 routes = [ {{ store = "wholesale", sales_area = "1710/20/00" }}, {{ store = "*", sales_area = "1710/10/00" }} ]
+
+[flows.customers]
+record = "customers"
+from = "shop"
+to = "sap"
+start = "2020-01-01"
+every = "1m"
 
 [flows.stock]
 record = "inventory"

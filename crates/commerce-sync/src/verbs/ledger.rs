@@ -55,7 +55,7 @@ fn sentence(flow: &FlowHealth, now: Timestamp) -> String {
     if is_late(flow, now) {
         text.insert_str(0, "LATE ");
     }
-    let waiting = of(State::is_on_the_way);
+    let waiting = of(State::is_on_the_way) + flow.behind;
     match (waiting, flow.oldest) {
         (0, _) | (_, None) => text.push_str("nothing waits"),
         (_, Some(oldest)) => {
@@ -68,6 +68,9 @@ fn sentence(flow: &FlowHealth, now: Timestamp) -> String {
             }
         }
     }
+    if flow.behind > 0 {
+        let _ = write!(text, ", {} of them behind another record", flow.behind);
+    }
     for (state, what) in [
         (State::InDoubt, "of them in doubt"),
         (State::Held, "held for a person"),
@@ -76,7 +79,9 @@ fn sentence(flow: &FlowHealth, now: Timestamp) -> String {
         (State::WrittenOff, "written off"),
         (State::Excluded, "excluded by rule"),
     ] {
-        if let Some(count) = flow.states.get(state.name()).filter(|count| **count > 0) {
+        let behind = if state == State::Deferred { flow.behind } else { 0 };
+        let count = flow.states.get(state.name()).map_or(0, |count| count.saturating_sub(behind));
+        if count > 0 {
             let _ = write!(text, ", {count} {what}");
         }
     }

@@ -101,6 +101,7 @@ impl IntoFlow for FulfillmentFlow {
             workers: sink.concurrency.max(1),
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
+            needs: None,
             tie_out: None,
             pipe: Arc::new(Deliveries {
                 source: self.source,
@@ -135,7 +136,7 @@ fn sight(observed: Observed<Fulfillment>) -> Sighting {
             freshness,
             admission: Admission::Due,
             alive: true,
-            after: None,
+            after: Vec::new(),
         },
         units: record.lines.iter().map(|line| line.quantity).sum(),
         money: None,

@@ -106,6 +106,7 @@ impl IntoFlow for InventoryFlow {
             workers: sink.concurrency.max(1),
             batch: sink.bulk_limit.max(1),
             priority: Priority::Inventory,
+            needs: None,
             tie_out: Some(Arc::clone(&stock) as Arc<dyn crate::tie_out::Tieable>),
             pipe: stock,
         })
@@ -160,7 +161,7 @@ fn sight(observed: Observed<InventoryLevel>, location: LocationId) -> Sighting {
             freshness: Freshness { version: None, read_started: level.as_of.min(read_started) },
             admission: Admission::Due,
             alive: true,
-            after: None,
+            after: Vec::new(),
         },
         units: reading.value,
         money: None,

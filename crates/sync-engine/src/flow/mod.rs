@@ -1,10 +1,12 @@
 //! Flows: one direction of one kind of record between two systems.
 
+mod customers;
 mod fulfillments;
 mod inventory;
 mod orders;
 mod prices;
 
+pub use customers::{CustomerFlow, Namesake};
 pub use fulfillments::FulfillmentFlow;
 pub use inventory::InventoryFlow;
 pub(crate) use inventory::{Stock, shop_quantity};
@@ -42,6 +44,8 @@ pub struct Flow {
     pub(crate) priority: Priority,
     pub(crate) pipe: Arc<dyn Pipe>,
     pub(crate) tie_out: Option<Arc<dyn crate::tie_out::Tieable>>,
+    /// The flow whose records come before this one's.
+    pub(crate) needs: Option<String>,
 }
 
 impl fmt::Debug for Flow {
@@ -82,6 +86,9 @@ impl IntoFlow for Flow {
     }
 }
 
+/// The longest name of a flow, in bytes.
+const NAME_MAX: usize = 64;
+
 /// What all kinds of flows can be told.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -97,8 +104,14 @@ impl Options {
     }
 
     /// # Errors
-    /// `Config` if a write could outlive its lease or the flow would never run.
+    /// `Config` if a write could outlive its lease, the flow would never run, or its name cannot be one.
     pub(crate) fn check(&self) -> Result<()> {
+        let name = &self.name;
+        if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
+            return Err(Error::config(format!(
+                "flow {name:?}: a name has 1 to {NAME_MAX} bytes and no control characters"
+            )));
+        }
         if self.triggers.is_empty() {
             return Err(Error::config(format!(
                 "flow {} never runs: give it every(…) or daily(…)",

@@ -1,7 +1,7 @@
 //! Orders: shop → ERP.
 
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
-use crate::entry::{Admission, Cause, Desired};
+use crate::entry::{Admission, Ahead, Cause, Desired};
 use crate::ledger::{Report, Reserve, Sighting, Turn};
 use crate::release::{ReleasePolicy, Start};
 use crate::route::{Route, find};
@@ -15,7 +15,7 @@ use erp_core::digest::Digest;
 use erp_core::error::{Effect, Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::model::{
-    Allowance, Components, HeldState, Holding, Order, OrderChange, OrderQuery, OrderRevision,
+    Allowance, Buyer, Components, HeldState, Holding, Order, OrderChange, OrderQuery, OrderRevision,
     OrderSubmission, RouteTarget,
 };
 use erp_core::money::{Currency, Money, Side};
@@ -38,6 +38,7 @@ pub struct OrderFlow {
     side: Side,
     rounding: BTreeMap<Currency, Decimal>,
     by_customer: bool,
+    customers: Option<String>,
 }
 
 shared_options!(OrderFlow);
@@ -61,6 +62,7 @@ impl Flow {
             side: Side::Order,
             rounding: BTreeMap::new(),
             by_customer: false,
+            customers: None,
         }
     }
 }
@@ -106,6 +108,15 @@ impl OrderFlow {
     #[must_use]
     pub fn one_at_a_time_per_customer(mut self) -> Self {
         self.by_customer = true;
+        self
+    }
+
+    /// A buyer with an account goes first, by that flow of customers, and the order then names him by the number that he got
+    /// in the target. Guests, companies and buyers whose number the shop carries wait for nobody; a buyer whom that flow
+    /// leaves out is the sink's to name.
+    #[must_use]
+    pub fn customers_by(mut self, flow: impl Into<String>) -> Self {
+        self.customers = Some(flow.into());
         self
     }
 
@@ -165,6 +176,8 @@ impl IntoFlow for OrderFlow {
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
         let orders = Arc::new(Orders {
+            name: name.clone(),
+            customers: self.customers.clone(),
             source: self.source,
             sink: self.sink,
             start,
@@ -182,6 +195,7 @@ impl IntoFlow for OrderFlow {
             workers: sink.concurrency.max(1),
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
+            needs: self.customers,
             tie_out: Some(Arc::clone(&orders) as Arc<dyn crate::tie_out::Tieable>),
             pipe: orders,
         })
@@ -191,6 +205,8 @@ impl IntoFlow for OrderFlow {
 /// The flow at work.
 #[derive(Debug)]
 pub(crate) struct Orders {
+    name: String,
+    customers: Option<String>,
     pub(crate) source: Arc<dyn OrderSource>,
     pub(crate) sink: Arc<dyn OrderSink>,
     start: Start,
@@ -250,9 +266,7 @@ impl Orders {
             Side::Base => order.base_currency,
         };
         let ordering = match &order.buyer {
-            erp_core::model::Buyer::Registered { key, .. } if self.by_customer => {
-                Some(format!("customer {key}"))
-            }
+            Buyer::Registered { key, .. } if self.by_customer => Some(format!("customer {key}")),
             _ => None,
         };
         let payload = serde_json::to_vec(&order).map(Bytes::from).unwrap_or_default();
@@ -265,7 +279,7 @@ impl Orders {
                 freshness,
                 admission,
                 alive: !order.is_cancelled(),
-                after: order.replaces.clone(),
+                after: self.ahead(&order),
             },
             units: order.units(),
             money: Some(Money::new(order.totals.total.side(self.side), currency)),
@@ -291,7 +305,31 @@ impl Orders {
                 return Err(Error::invalid("channel.store", "route.none", "no route leads from this store"));
             }
         };
-        Ok(OrderSubmission::new(order, route).with_replaces(turn.predecessor.clone()))
+        let link = |ahead: &Ahead| {
+            let found = turn.links.iter().find(|(known, _)| known == ahead);
+            found.map(|(_, native)| native.clone())
+        };
+        let replaces = self.replaced(&order).and_then(|ahead| link(&ahead));
+        let customer = self.buyer(&order).and_then(|ahead| link(&ahead));
+        Ok(OrderSubmission::new(order, route).with_replaces(replaces).with_customer(customer))
+    }
+
+    fn ahead(&self, order: &Order) -> Vec<Ahead> {
+        self.replaced(order).into_iter().chain(self.buyer(order)).collect()
+    }
+
+    fn replaced(&self, order: &Order) -> Option<Ahead> {
+        order.replaces.clone().map(|key| Ahead::new(&self.name, key))
+    }
+
+    /// The buyer, if a flow of customers gives him his number in the target.
+    fn buyer(&self, order: &Order) -> Option<Ahead> {
+        match (&self.customers, &order.buyer) {
+            (Some(flow), Buyer::Registered { key, external_id: None, .. }) if order.company.is_none() => {
+                Some(Ahead::new(flow, key.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// Compares what the target holds with what is wanted.
@@ -521,6 +559,8 @@ impl Pipe for Orders {
     fn changes(&self, cx: &Context, since: Option<Watermark>, env: &Env) -> Feed<Sighting> {
         let began = env.began;
         let this = Self {
+            name: self.name.clone(),
+            customers: self.customers.clone(),
             source: Arc::clone(&self.source),
             sink: Arc::clone(&self.sink),
             start: self.start.clone(),

@@ -115,6 +115,7 @@ impl IntoFlow for PriceFlow {
             workers: sink.concurrency.max(1),
             batch: sink.bulk_limit.max(1),
             priority: Priority::BackFill,
+            needs: None,
             tie_out: Some(Arc::clone(&prices) as Arc<dyn crate::tie_out::Tieable>),
             pipe: prices,
         })
@@ -242,7 +243,7 @@ fn sight(key: Key, asked: Asked, read_started: Timestamp) -> Sighting {
             freshness: Freshness { version: None, read_started },
             admission,
             alive: true,
-            after: None,
+            after: Vec::new(),
         },
         units: unit.unwrap_or_default(),
         money: None,

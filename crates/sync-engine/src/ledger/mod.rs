@@ -13,7 +13,7 @@ mod store;
 
 pub use sqlite::{CommitHook, SqliteLedger, Verdict};
 
-use crate::entry::{Cause, Desired, Entry, FlowName, State};
+use crate::entry::{Ahead, Cause, Desired, Entry, FlowName, State};
 use crate::step::{Action, LookResult, Policy, Signal, Verb, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -151,8 +151,8 @@ pub struct Turn {
     pub action: Action,
     /// The record as observed.
     pub payload: Bytes,
-    /// The native id, in the target, of the record that comes first.
-    pub predecessor: Option<erp_core::id::NativeId>,
+    /// What the records ahead are called in the target, as far as they are there.
+    pub links: Vec<(Ahead, erp_core::id::NativeId)>,
 }
 
 /// What was taken, and when to come again.
@@ -302,6 +302,8 @@ pub struct FlowHealth {
     pub target: String,
     /// Entries by state.
     pub states: BTreeMap<String, u64>,
+    /// How many of the deferred ones wait for another record.
+    pub behind: u64,
     /// Since when the oldest entry that is on its way is wanted.
     pub oldest: Option<Timestamp>,
     /// What is on its way, by currency.

@@ -22,9 +22,10 @@ impl Store {
                 continue;
             }
             let policy = self.policy(&entry.flow.clone())?;
-            let predecessor = self.predecessor(&entry)?;
+            let ahead = self.open_ahead(&entry.desired.after)?;
             let event = Event::Operator(order.verb.clone());
-            let mut step = step::step(entry, event, Surroundings { policy: &policy, now, predecessor });
+            let mut step =
+                step::step(entry, event, Surroundings { policy: &policy, now, ahead: ahead.as_ref() });
             let (after, text) = (step.entry.state, step.story.clone().unwrap_or_default());
             if !order.preview {
                 step.story = Some(format!("{text} ({}: {})", order.who, order.why));

@@ -11,8 +11,8 @@ use rusqlite::{OptionalExtension as _, params, params_from_iter};
 use std::collections::BTreeMap;
 
 /// What is not settled, by state and currency.
-const OPEN_BY_STATE: &str = "SELECT state, currency, count(*), min(wanted_since), sum(coalesce(money, 0)) FROM entries \
-     WHERE flow = ?1 AND state <> 'settled' GROUP BY 1, 2";
+const OPEN_BY_STATE: &str = "SELECT state, currency, count(*), min(wanted_since), sum(coalesce(money, 0)), \
+     waits_for IS NOT NULL FROM entries WHERE flow = ?1 AND state <> 'settled' GROUP BY 1, 2, 6";
 /// How many entries a flow has.
 const ALL_OF_FLOW: &str = "SELECT count(*) FROM entries WHERE flow = ?1";
 
@@ -93,6 +93,7 @@ impl Store {
                     source: row.get(2)?,
                     target: row.get(3)?,
                     states: BTreeMap::new(),
+                    behind: 0,
                     oldest: None,
                     money: BTreeMap::new(),
                     feed: serde_json::from_str(&feed).unwrap_or(FeedState::Running),
@@ -119,7 +120,10 @@ impl Store {
             let count = row.get::<_, i64>(2).map_err(broken)?.unsigned_abs();
             open += count;
             *flow.states.entry(name.clone()).or_default() += count;
-            if State::named(&name).is_some_and(State::is_on_the_way) {
+            // What waits for another record is on its way too, and can be late.
+            let behind: bool = row.get(5).map_err(broken)?;
+            flow.behind += if behind { count } else { 0 };
+            if behind || State::named(&name).is_some_and(State::is_on_the_way) {
                 let oldest = Timestamp::from_micros(row.get(3).map_err(broken)?);
                 flow.oldest = Some(flow.oldest.map_or(oldest, |known| known.min(oldest)));
                 if let Some(currency) = row.get::<_, Option<String>>(1).map_err(broken)? {

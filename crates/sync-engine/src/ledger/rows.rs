@@ -1,7 +1,7 @@
 //! Entries as rows, and back.
 
 use super::schema::broken;
-use crate::entry::{Desired, Entry, Lease, State};
+use crate::entry::{Ahead, Desired, Entry, Lease, State};
 use erp_core::Decimal;
 use erp_core::digest::Digest;
 use erp_core::error::{Error, Result};
@@ -18,11 +18,11 @@ use serde::de::DeserializeOwned;
 
 /// The columns of an entry without its payload, in the order that [`read`] takes them.
 pub(super) const COLUMNS: &str = "id, flow, key, label, ordering, state, wake_at, deadline, lease_until, fence, digest, \
-     version, read_started, admission, alive, after_key, sent, last_send, proven, receipt, handle, cause, tries, \
-     lost_leases, panics, released, units, money, currency, first_seen, wanted_since, rounding";
+     version, read_started, admission, alive, after, sent, last_send, proven, receipt, handle, cause, tries, \
+     lost_leases, panics, released, units, money, currency, first_seen, wanted_since, rounding, waits_for";
 
 /// How many they are.
-pub(super) const COLUMN_COUNT: usize = 32;
+pub(super) const COLUMN_COUNT: usize = 33;
 
 /// Quantities and money are kept in millionths, so that SQLite can add them exactly.
 const SCALE: u32 = 6;
@@ -80,6 +80,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Entry, Option<Compon
         label: row.get(3)?,
         ordering: row.get(4)?,
         state: State::named(row.get_ref(5)?.as_str()?).ok_or_else(|| wrong(5, "not a state"))?,
+        waits_for: row.get::<_, Option<String>>(32)?.and_then(|text| ahead_of(&text)),
         wake_at: time(row, 6)?,
         deadline: time(row, 7)?,
         lease: time(row, 8)?.map(|until| Lease { fence, until }),
@@ -92,7 +93,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Entry, Option<Compon
             },
             admission: parse(row, 13)?,
             alive: row.get(14)?,
-            after: row.get::<_, Option<String>>(15)?.map(Key::from),
+            after: parse_option(row, 15)?.unwrap_or_default(),
         },
         sent: digest(row, 16)?,
         last_send: time(row, 17)?,
@@ -124,10 +125,10 @@ pub(super) fn insert(db: &Connection, entry: &Entry, payload: &[u8]) -> Result<i
     let mut insert = db
         .prepare_cached(
             "INSERT INTO entries (flow, key, label, ordering, state, wake_at, deadline, lease_until, fence, digest, version, \
-             read_started, admission, alive, after_key, sent, last_send, proven, receipt, handle, cause_group, cause, \
-             tries, lost_leases, panics, released, units, money, currency, first_seen, wanted_since, payload, native_id) \
+             read_started, admission, alive, after, sent, last_send, proven, receipt, handle, cause_group, cause, \
+             tries, lost_leases, panics, released, units, money, currency, first_seen, wanted_since, payload, native_id, waits_for) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, \
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
         )
         .map_err(broken)?;
     insert
@@ -146,7 +147,7 @@ pub(super) fn insert(db: &Connection, entry: &Entry, payload: &[u8]) -> Result<i
             entry.desired.freshness.read_started.as_micros(),
             json(&entry.desired.admission)?,
             entry.desired.alive,
-            entry.desired.after.as_ref().map(Key::as_str),
+            list_json(&entry.desired.after)?,
             blob(entry.sent.as_ref()),
             micros(entry.last_send),
             blob(entry.proven.as_ref()),
@@ -165,6 +166,7 @@ pub(super) fn insert(db: &Connection, entry: &Entry, payload: &[u8]) -> Result<i
             entry.wanted_since.as_micros(),
             payload,
             entry.receipt.as_ref().map(|receipt| receipt.native_id.as_str()),
+            entry.waits_for.as_ref().map(|ahead| waits_for(&ahead.flow, &ahead.key)),
         ])
         .map_err(broken)?;
     Ok(db.last_insert_rowid())
@@ -176,9 +178,9 @@ pub(super) fn update(db: &Connection, id: i64, entry: &Entry) -> Result<()> {
     let mut update = db
         .prepare_cached(
             "UPDATE entries SET state = ?2, wake_at = ?3, deadline = ?4, lease_until = ?5, fence = ?6, digest = ?7, \
-             version = ?8, read_started = ?9, admission = ?10, alive = ?11, after_key = ?12, sent = ?13, last_send = ?14, \
+             version = ?8, read_started = ?9, admission = ?10, alive = ?11, after = ?12, sent = ?13, last_send = ?14, \
              proven = ?15, receipt = ?16, handle = ?17, cause_group = ?18, cause = ?19, tries = ?20, lost_leases = ?21, \
-             panics = ?22, released = ?23, units = ?24, money = ?25, currency = ?26, wanted_since = ?27, native_id = ?28 \
+             panics = ?22, released = ?23, units = ?24, money = ?25, currency = ?26, wanted_since = ?27, native_id = ?28, waits_for = ?29 \
              WHERE id = ?1",
         )
         .map_err(broken)?;
@@ -195,7 +197,7 @@ pub(super) fn update(db: &Connection, id: i64, entry: &Entry) -> Result<()> {
             entry.desired.freshness.read_started.as_micros(),
             json(&entry.desired.admission)?,
             entry.desired.alive,
-            entry.desired.after.as_ref().map(Key::as_str),
+            list_json(&entry.desired.after)?,
             blob(entry.sent.as_ref()),
             micros(entry.last_send),
             blob(entry.proven.as_ref()),
@@ -212,6 +214,7 @@ pub(super) fn update(db: &Connection, id: i64, entry: &Entry) -> Result<()> {
             entry.money.map(|money| money.currency.to_string()),
             entry.wanted_since.as_micros(),
             entry.receipt.as_ref().map(|receipt| receipt.native_id.as_str()),
+            entry.waits_for.as_ref().map(|ahead| waits_for(&ahead.flow, &ahead.key)),
         ])
         .map_err(broken)?;
     Ok(())
@@ -227,4 +230,18 @@ fn blob(digest: Option<&Digest>) -> Option<&[u8]> {
 
 fn option_json<T: Serialize>(value: Option<&T>) -> Result<Option<String>> {
     value.map(json).transpose()
+}
+
+/// What waits on nothing keeps no list, like most entries.
+fn list_json<T: Serialize>(list: &Vec<T>) -> Result<Option<String>> {
+    option_json(Some(list).filter(|list| !list.is_empty()))
+}
+
+/// A record ahead as one text, by which those are found that wait for it. No flow's name has a line break.
+pub(super) fn waits_for(flow: &str, key: &Key) -> String {
+    format!("{flow}\n{key}")
+}
+
+fn ahead_of(text: &str) -> Option<Ahead> {
+    text.split_once('\n').map(|(flow, key)| Ahead::new(flow, key))
 }

@@ -22,7 +22,7 @@ CREATE TABLE entries (
     flow TEXT NOT NULL, key TEXT NOT NULL, label TEXT NOT NULL, ordering TEXT NOT NULL,
     state TEXT NOT NULL, wake_at INTEGER, deadline INTEGER, lease_until INTEGER, fence INTEGER NOT NULL,
     digest BLOB NOT NULL, version INTEGER, read_started INTEGER NOT NULL, admission TEXT NOT NULL, alive INTEGER NOT NULL,
-    after_key TEXT, sent BLOB, last_send INTEGER, proven BLOB, native_id TEXT, receipt TEXT, handle TEXT,
+    after TEXT, waits_for TEXT, sent BLOB, last_send INTEGER, proven BLOB, native_id TEXT, receipt TEXT, handle TEXT,
     cause_group TEXT, cause TEXT, tries INTEGER NOT NULL, lost_leases INTEGER NOT NULL, panics INTEGER NOT NULL,
     released INTEGER NOT NULL, units INTEGER NOT NULL, money INTEGER, currency TEXT, rounding TEXT,
     first_seen INTEGER NOT NULL, wanted_since INTEGER NOT NULL, payload BLOB NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE entries (
 ) STRICT;
 CREATE INDEX entries_wake ON entries (flow, wake_at, id) WHERE wake_at IS NOT NULL;
 CREATE INDEX entries_open ON entries (flow, state, cause_group) WHERE state <> 'settled';
-CREATE INDEX entries_after ON entries (after_key) WHERE state = 'deferred' AND after_key IS NOT NULL;
+CREATE INDEX entries_waits_for ON entries (waits_for) WHERE waits_for IS NOT NULL;
 CREATE INDEX entries_label ON entries (label);
 CREATE INDEX entries_native ON entries (native_id) WHERE native_id IS NOT NULL;
 CREATE INDEX entries_lane ON entries (flow, ordering) WHERE state IN ('sending', 'accepted', 'in_doubt') AND ordering <> key;

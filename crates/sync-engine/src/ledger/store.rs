@@ -1,14 +1,14 @@
 //! What the ledger does in one transaction, on an open connection.
 
 use super::codec::Codec;
-use super::rows::{COLUMN_COUNT, COLUMNS, from_micro, insert, json, read, to_micro, update};
+use super::rows::{COLUMN_COUNT, COLUMNS, from_micro, insert, json, read, to_micro, update, waits_for};
 use super::schema::broken;
 use super::{
     EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Reserved, Resolution, RunInfo, Select,
     Sighting, Taken, Turn,
 };
-use crate::entry::{Entry, State};
-use crate::step::{self, Event, Policy, Predecessor, Signal, Step, Surroundings, WriteResult};
+use crate::entry::{Ahead, Entry, State};
+use crate::step::{self, Event, Policy, Signal, Step, Surroundings, WriteResult};
 use bytes::Bytes;
 use erp_core::connector::{Environment, Identity};
 use erp_core::error::{Error, ErrorKind, Result};
@@ -234,6 +234,7 @@ impl Store {
                 key,
                 label,
                 state: State::Pending,
+                waits_for: None,
                 wake_at: Some(now),
                 deadline: None,
                 lease: None,
@@ -254,8 +255,8 @@ impl Store {
                 first_seen: now,
                 wanted_since: now,
             };
-            let predecessor = self.predecessor(&entry)?;
-            let step = step::begin(entry, Surroundings { policy, now, predecessor });
+            let ahead = self.open_ahead(&entry.desired.after)?;
+            let step = step::begin(entry, Surroundings { policy, now, ahead: ahead.as_ref() });
             let id = insert(&self.db, &step.entry, &self.codec.pack(&payload))?;
             self.tell(id, now, step.story.as_deref())?;
             self.keep_raw(id, now, raw.as_deref())?;
@@ -271,11 +272,11 @@ impl Store {
         let before = entry.desired.clone();
         // Of a record that cannot be read any more it is still known what it was about.
         let (units, money) = if payload.is_empty() { (entry.units, entry.money) } else { (units, money) };
-        let predecessor = self.predecessor_of(flow, desired.after.as_ref().map(erp_core::id::Key::as_str))?;
+        let ahead = self.open_ahead(&desired.after)?;
         let step = step::step(
             entry,
             Event::Observed { desired, units, money },
-            Surroundings { policy, now, predecessor },
+            Surroundings { policy, now, ahead: ahead.as_ref() },
         );
         if !newer {
             return Ok(());
@@ -479,13 +480,13 @@ impl Store {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Option<Turn>> {
-        let predecessor_id = self.predecessor_native(&entry)?;
-        let predecessor = self.predecessor(&entry)?;
-        let step = step::step(entry, Event::Taken, Surroundings { policy, now, predecessor });
+        let ahead = self.open_ahead(&entry.desired.after)?;
+        let step = step::step(entry, Event::Taken, Surroundings { policy, now, ahead: ahead.as_ref() });
         let Some(action) = step.action else { return Ok(None) };
         self.store(id, &step, now)?;
         let payload = self.codec.unpack(packed)?;
-        Ok(Some(Turn { id, entry: step.entry, action, payload, predecessor: predecessor_id }))
+        let links = self.links(&step.entry.desired.after)?;
+        Ok(Some(Turn { id, entry: step.entry, action, payload, links }))
     }
 
     pub(super) fn adopt(&mut self, flow: &str, found: Vec<super::Adoption>, now: Timestamp) -> Result<()> {
@@ -578,8 +579,8 @@ impl Store {
     fn advance(&mut self, id: i64, event: Event, policy: &Policy, now: Timestamp) -> Result<(Step, bool)> {
         let entry = self.by_id(id)?;
         let had_receipt = entry.receipt.is_some();
-        let predecessor = self.predecessor(&entry)?;
-        let step = step::step(entry, event, Surroundings { policy, now, predecessor });
+        let ahead = self.open_ahead(&entry.desired.after)?;
+        let step = step::step(entry, event, Surroundings { policy, now, ahead: ahead.as_ref() });
         self.store(id, &step, now)?;
         Ok((step, had_receipt))
     }
@@ -598,21 +599,18 @@ impl Store {
             return Ok(());
         }
         // Asking first is much cheaper than an update of nothing, which builds a table for what it would change.
+        let me = waits_for(&entry.flow, &entry.key);
         let followed: bool = self
             .db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM entries WHERE state = 'deferred' AND after_key = ?2 AND flow = ?1)",
-            )
-            .and_then(|mut ask| ask.query_row([entry.flow.as_str(), entry.key.as_str()], |row| row.get(0)))
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM entries WHERE waits_for = ?1)")
+            .and_then(|mut ask| ask.query_row([&me], |row| row.get(0)))
             .map_err(broken)?;
         if !followed {
             return Ok(());
         }
         self.db
-            .prepare_cached(
-                "UPDATE entries SET wake_at = ?3 WHERE state = 'deferred' AND after_key = ?2 AND flow = ?1",
-            )
-            .and_then(|mut wake| wake.execute(params![entry.flow, entry.key.as_str(), now.as_micros()]))
+            .prepare_cached("UPDATE entries SET wake_at = ?2 WHERE waits_for = ?1")
+            .and_then(|mut wake| wake.execute(params![me, now.as_micros()]))
             .map_err(broken)?;
         Ok(())
     }
@@ -626,33 +624,36 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn predecessor(&self, entry: &Entry) -> Result<Predecessor> {
-        self.predecessor_of(&entry.flow, entry.desired.after.as_ref().map(erp_core::id::Key::as_str))
+    /// The first of these records that is still to come to rest.
+    pub(super) fn open_ahead(&self, after: &[Ahead]) -> Result<Option<Ahead>> {
+        for ahead in after {
+            let state: Option<String> = self
+                .db
+                .prepare_cached("SELECT state FROM entries WHERE flow = ?1 AND key = ?2")
+                .and_then(|mut ask| {
+                    ask.query_row([ahead.flow.as_str(), ahead.key.as_str()], |row| row.get(0)).optional()
+                })
+                .map_err(broken)?;
+            if !matches!(state.as_deref(), Some("settled" | "excluded" | "written_off")) {
+                return Ok(Some(ahead.clone()));
+            }
+        }
+        Ok(None)
     }
 
-    fn predecessor_of(&self, flow: &str, after: Option<&str>) -> Result<Predecessor> {
-        let Some(after) = after else { return Ok(Predecessor::AtRest) };
-        let state: Option<String> = self
-            .db
-            .prepare_cached("SELECT state FROM entries WHERE flow = ?1 AND key = ?2")
-            .and_then(|mut ask| ask.query_row([flow, after], |row| row.get(0)).optional())
-            .map_err(broken)?;
-        Ok(match state.as_deref() {
-            Some("settled" | "excluded" | "written_off") => Predecessor::AtRest,
-            _ => Predecessor::Open,
-        })
-    }
-
-    fn predecessor_native(&self, entry: &Entry) -> Result<Option<NativeId>> {
-        let Some(after) = &entry.desired.after else { return Ok(None) };
-        let native: Option<Option<String>> = self
-            .db
-            .prepare_cached("SELECT native_id FROM entries WHERE flow = ?1 AND key = ?2")
-            .and_then(|mut ask| {
-                ask.query_row([entry.flow.as_str(), after.as_str()], |row| row.get(0)).optional()
-            })
-            .map_err(broken)?;
-        Ok(native.flatten().map(NativeId::from))
+    fn links(&self, after: &[Ahead]) -> Result<Vec<(Ahead, NativeId)>> {
+        let mut links = Vec::with_capacity(after.len());
+        for ahead in after {
+            let native: Option<Option<String>> = self
+                .db
+                .prepare_cached("SELECT native_id FROM entries WHERE flow = ?1 AND key = ?2")
+                .and_then(|mut ask| {
+                    ask.query_row([ahead.flow.as_str(), ahead.key.as_str()], |row| row.get(0)).optional()
+                })
+                .map_err(broken)?;
+            links.extend(native.flatten().map(|native| (ahead.clone(), NativeId::from(native))));
+        }
+        Ok(links)
     }
 
     pub(super) fn by_key(&self, flow: &str, key: &str) -> Result<Option<(i64, Entry)>> {

@@ -8,7 +8,7 @@ mod operator;
 
 pub use operator::permitted;
 
-use crate::entry::{Admission, Cause, Desired, Entry, Lease, State};
+use crate::entry::{Admission, Ahead, Cause, Desired, Entry, Lease, State};
 use crate::table::{Disposition, disposition};
 use erp_core::Decimal;
 use erp_core::digest::Digest;
@@ -226,15 +226,6 @@ impl Step {
     }
 }
 
-/// Whether what an entry waits for has come to rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Predecessor {
-    /// It waits for nothing, or that has come to rest.
-    AtRest,
-    /// It waits for this flow's entry, which is not at rest yet, or was not seen yet.
-    Open,
-}
-
 /// What a driver knows besides the entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
@@ -242,8 +233,9 @@ pub struct Surroundings<'a> {
     pub policy: &'a Policy,
     /// The time.
     pub now: Timestamp,
-    /// The entry that comes first.
-    pub predecessor: Predecessor,
+    /// The first of the records ahead that is neither settled nor excluded nor written off; also one that nobody has seen
+    /// yet.
+    pub ahead: Option<&'a Ahead>,
 }
 
 /// A new entry, as the source was first seen to want it.
@@ -306,6 +298,7 @@ fn holds(entry: &Entry, fence: i64) -> bool {
 fn plan(entry: &mut Entry, around: Surroundings<'_>, memory: Memory) -> String {
     let now = around.now;
     entry.lease = None;
+    entry.waits_for = None;
     if entry.proven == Some(entry.desired.digest) && entry.receipt.is_some() {
         rest(entry, State::Settled, None);
         return "settled".to_owned();
@@ -345,12 +338,15 @@ fn plan(entry: &mut Entry, around: Surroundings<'_>, memory: Memory) -> String {
             defer(entry, cause, around);
             text
         }
-        _ if around.predecessor == Predecessor::Open => {
-            let first = entry.desired.after.as_ref().map_or_else(String::new, ToString::to_string);
-            defer(entry, Cause::new("another record comes first", format!("waits for {first}"), ""), around);
-            format!("deferred: {first} comes first")
-        }
         _ => {
+            // What comes first matters for the first sending alone: a cancellation waits for nobody.
+            if let Some(first) = around.ahead.filter(|_| !entry.may_be_there()) {
+                let group = format!("a record of {} comes first", first.flow);
+                let remedy = "it goes by itself when that record is settled, excluded or written off";
+                defer(entry, Cause::new(group, format!("waits for {first}"), remedy), around);
+                entry.waits_for = Some(first.clone());
+                return format!("deferred: {first} comes first");
+            }
             let since = entry.deadline.filter(|_| !matches!(entry.state, State::Deferred));
             entry.deadline = Some(since.unwrap_or_else(|| now.plus(around.policy.deadline)));
             entry.state = State::Pending;
@@ -363,6 +359,7 @@ fn plan(entry: &mut Entry, around: Surroundings<'_>, memory: Memory) -> String {
 
 fn rest(entry: &mut Entry, state: State, cause: Option<Cause>) {
     entry.state = state;
+    entry.waits_for = None;
     entry.cause = cause;
     entry.lease = None;
     entry.wake_at = None;
@@ -373,6 +370,7 @@ fn rest(entry: &mut Entry, state: State, cause: Option<Cause>) {
 
 fn hold(entry: &mut Entry, cause: Cause) {
     entry.state = State::Held;
+    entry.waits_for = None;
     entry.cause = Some(cause);
     entry.lease = None;
     entry.wake_at = None;
@@ -393,6 +391,7 @@ fn defer(entry: &mut Entry, cause: Cause, around: Surroundings<'_>) {
 
 fn doubt(entry: &mut Entry, around: Surroundings<'_>, next_look: Timestamp) {
     entry.state = State::InDoubt;
+    entry.waits_for = None;
     entry.lease = None;
     entry.handle = None;
     entry.wake_at = Some(next_look);
@@ -419,7 +418,8 @@ fn observed(
             entry.wanted_since = around.now;
         }
     }
-    if entry.state == State::Deferred && desired.admission == Admission::Due {
+    let released = desired.admission == Admission::Due && entry.desired.admission != Admission::Due;
+    if entry.state == State::Deferred && released {
         // Nobody was late while the source said not yet.
         entry.wanted_since = around.now;
     }

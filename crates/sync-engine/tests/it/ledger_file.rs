@@ -54,7 +54,7 @@ fn sighting(number: u32) -> Sighting {
             freshness: Freshness { version: None, read_started: at(0) },
             admission: Admission::Due,
             alive: true,
-            after: None,
+            after: Vec::new(),
         },
         units: Decimal::ONE,
         money: None,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::pedantic, clippy::unwrap_used, reason = "test code fails loudly")]
 
+mod customers;
 mod flows;
 mod ledger_file;
 mod operators;

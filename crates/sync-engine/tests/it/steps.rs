@@ -7,9 +7,9 @@ use erp_core::prelude::*;
 use erp_testkit::rng::Rng;
 use proptest::prelude::*;
 use std::time::Duration;
-use sync_engine::entry::{Admission, Cause, Desired, Entry, State};
+use sync_engine::entry::{Admission, Ahead, Cause, Desired, Entry, State};
 use sync_engine::step::{
-    Action, Event, LookResult, Policy, Predecessor, Proof, Step, Surroundings, Verb, WriteResult, begin, step,
+    Action, Event, LookResult, Policy, Proof, Step, Surroundings, Verb, WriteResult, begin, step,
 };
 
 fn desired(rng: &mut Rng, now: Timestamp) -> Desired {
@@ -24,7 +24,7 @@ fn desired(rng: &mut Rng, now: Timestamp) -> Desired {
             _ => Admission::Due,
         },
         alive: rng.chance(4, 5),
-        after: rng.chance(1, 4).then(|| Key::from("shop:0")),
+        after: rng.chance(1, 4).then(|| Ahead::new("orders", "shop:0")).into_iter().collect(),
     }
 }
 
@@ -110,6 +110,7 @@ fn first(rng: &mut Rng, now: Timestamp) -> Entry {
         label: "1".into(),
         ordering: "shop:1".into(),
         state: State::Pending,
+        waits_for: None,
         wake_at: Some(now),
         deadline: None,
         lease: None,
@@ -144,6 +145,10 @@ fn check(entry: &Entry, after: &str) -> Result<(), TestCaseError> {
         "settled without proof after {after}: {entry:?}"
     );
     prop_assert!(
+        entry.waits_for.is_none() || entry.state == State::Deferred,
+        "it waits for another and is not deferred after {after}: {entry:?}"
+    );
+    prop_assert!(
         entry.state != State::Held || entry.cause.is_some(),
         "held without a cause after {after}: {entry:?}"
     );
@@ -158,10 +163,11 @@ proptest! {
         let mut rng = Rng::new(seed);
         let mut now = Timestamp::from_secs(1_800_000_000);
         let policy = Policy { look_up, ..Policy::default() };
-        let around = |now, open| Surroundings {
+        let ahead = Ahead::new("orders", "shop:0");
+        let around = |now, open: bool| Surroundings {
             policy: &policy,
             now,
-            predecessor: if open { Predecessor::Open } else { Predecessor::AtRest },
+            ahead: open.then_some(&ahead),
         };
         let mut entry = begin(first(&mut rng, now), around(now, rng.chance(1, 3))).entry;
         check(&entry, "begin")?;
@@ -198,7 +204,7 @@ proptest! {
         let mut rng = Rng::new(seed);
         let now = Timestamp::from_secs(1_800_000_000);
         let policy = Policy::default();
-        let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+        let around = Surroundings { policy: &policy, now, ahead: None };
         let mut first = first(&mut rng, now);
         first.receipt = rng.chance(1, 2).then(|| proof(&mut rng, now).receipt);
         let mut entry = begin(first, around).entry;
@@ -227,7 +233,7 @@ proptest! {
 fn what_is_unfinished_and_no_longer_wanted_is_revised() {
     let now = Timestamp::from_secs(1_800_000_000);
     let policy = Policy::default();
-    let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+    let around = Surroundings { policy: &policy, now, ahead: None };
     let mut entry = first(&mut Rng::new(1), now);
     entry.desired.alive = false;
     entry.desired.admission = Admission::Due;
@@ -246,13 +252,13 @@ fn what_is_unfinished_and_no_longer_wanted_is_revised() {
 fn a_conflict_that_nobody_caused_is_held() {
     let now = Timestamp::from_secs(1_800_000_000);
     let policy = Policy::default();
-    let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+    let around = Surroundings { policy: &policy, now, ahead: None };
     let at = |revision: &str| Receipt::new(NativeId::from("5"), "5", now).with_revision(revision.into());
     for (revision, state) in [("1", State::Held), ("2", State::Pending)] {
         let mut entry = first(&mut Rng::new(1), now);
         entry.desired.alive = true;
         entry.desired.admission = Admission::Due;
-        entry.desired.after = None;
+        entry.desired.after.clear();
         entry.receipt = Some(at("1"));
         let taken = step(begin(entry, around).entry, Event::Taken, around);
         assert_eq!(taken.action, Some(Action::Revise));
@@ -276,11 +282,11 @@ fn a_rule_ends_figures_and_not_documents() {
     let now = Timestamp::from_secs(1_800_000_000);
     for (look_up, state) in [(false, State::Excluded), (true, State::Pending)] {
         let policy = Policy { look_up, ..Policy::default() };
-        let around = Surroundings { policy: &policy, now, predecessor: Predecessor::AtRest };
+        let around = Surroundings { policy: &policy, now, ahead: None };
         let mut entry = first(&mut Rng::new(1), now);
         entry.desired.alive = true;
         entry.desired.admission = Admission::Due;
-        entry.desired.after = None;
+        entry.desired.after.clear();
         entry.receipt = Some(Receipt::new(NativeId::from("5"), "5", now));
         entry.sent = Some(entry.desired.digest);
         entry.proven = Some(entry.desired.digest);
