@@ -11,7 +11,7 @@ use std::path::Path;
 const SAMPLES: u64 = 1000;
 
 /// The columns that a step may change, as the engine writes them.
-const CHANGED: [&str; 27] = [
+const CHANGED: [&str; 28] = [
     "state",
     "wake_at",
     "deadline",
@@ -22,7 +22,7 @@ const CHANGED: [&str; 27] = [
     "read_started",
     "admission",
     "alive",
-    "after_key",
+    "after",
     "sent",
     "last_send",
     "proven",
@@ -38,6 +38,7 @@ const CHANGED: [&str; 27] = [
     "money",
     "currency",
     "wanted_since",
+    "waits_for",
     "native_id",
 ];
 /// The columns that are written once.
