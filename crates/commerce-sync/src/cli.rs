@@ -215,6 +215,10 @@ pub struct Emulate {
     /// A peculiarity of some release, by name. May be given several times; an unknown one lists them all.
     #[arg(long = "quirk", value_name = "Q")]
     pub quirks: Vec<String>,
+    /// A right that the integration has not: one of the shop's resources or one of SAP's services. May be given several
+    /// times; an unknown one lists them all.
+    #[arg(long = "deny", value_name = "RIGHT")]
+    pub denied: Vec<String>,
     /// The shop listens here and SAP on the next one; any free ones without it.
     #[arg(long, value_name = "P")]
     pub port_base: Option<u16>,

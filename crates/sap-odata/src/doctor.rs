@@ -3,12 +3,14 @@
 use crate::client::{SapClient, service};
 use crate::config::{GuestPolicy, OrderConfig};
 use crate::route::SalesArea;
+use crate::wire::Row;
 use erp_core::connector::{Finding, Need};
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::model::Basis;
 use odata_client::{Batch, Filter, Metadata, ODataService, Query};
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A service that a need asks for, and where it is granted.
 struct Wanted<'a> {
@@ -21,32 +23,36 @@ struct Wanted<'a> {
 
 pub(crate) async fn probe(client: &SapClient, cx: &Context, needs: &[Need]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut done = BTreeSet::new();
+    // What a service says of itself, if it can be reached; it is asked once.
+    let mut reached: BTreeMap<&str, Option<Metadata>> = BTreeMap::new();
     for need in needs {
         let Some(wanted) = wanted(client, *need) else {
             let text = format!("{need:?} is nothing that SAP offers here");
             findings.push(Finding::bad(format!("{need:?}"), text, "Use another system for it"));
             continue;
         };
-        if !done.insert(wanted.name) {
-            continue;
-        }
-        let metadata = match metadata_of(client, cx, &wanted).await {
-            Ok(metadata) => metadata,
-            Err(error) => {
-                findings.push(trouble(&format!("reach {}", wanted.name), &error, &wanted));
-                continue;
+        if !reached.contains_key(wanted.name) {
+            let metadata = metadata_of(client, cx, &wanted).await;
+            let readable = metadata.is_ok() && !wanted.probe.is_empty();
+            if let Err(error) = &metadata {
+                findings.push(trouble(&format!("reach {}", wanted.name), error, &wanted));
             }
-        };
-        if !wanted.probe.is_empty() {
-            findings.push(read(client, cx, &wanted).await);
+            reached.insert(wanted.name, metadata.ok());
+            if readable {
+                findings.push(read(client, cx, &wanted).await);
+            }
         }
+        let Some(Some(metadata)) = reached.get(wanted.name) else { continue };
         if *need == Need::WriteOrders {
             let orders = &client.config().orders;
-            findings.extend(key_fields(orders, &metadata));
+            findings.extend(key_fields(orders, metadata));
             findings.push(session(client, cx, &wanted).await);
+            findings.push(create(client, cx, &wanted, json!({"SalesOrderType": ""})).await);
             findings.extend(partner_functions(client, cx).await);
             findings.extend(one_time_customers(client, cx).await);
+        }
+        if *need == Need::WriteCustomers {
+            findings.push(create(client, cx, &wanted, json!({"BusinessPartnerCategory": ""})).await);
         }
     }
     findings
@@ -87,6 +93,32 @@ async fn read(client: &SapClient, cx: &Context, wanted: &Wanted<'_>) -> Finding 
             Finding::good(check, if rows.is_empty() { "allowed; there is none yet" } else { "allowed" })
         }
         Err(error) => trouble(&check, &error, wanted),
+    }
+}
+
+/// Tries to create what cannot be created, a record without its type: whoever may not create is refused for that reason,
+/// and whoever may for the other.
+async fn create(client: &SapClient, cx: &Context, wanted: &Wanted<'_>, nothing: Value) -> Finding {
+    let check = format!("create {}", wanted.probe);
+    let call = client.create_call("sap.probe_create");
+    match wanted.service.create::<Row, _>(cx, call, wanted.probe, &nothing).await {
+        Ok(_) => Finding::bad(
+            check,
+            "an empty record was accepted",
+            format!(
+                "Remove it from {}; the field that tells its type should be mandatory there",
+                wanted.probe
+            ),
+        ),
+        Err(error) => match (error.kind(), error.upstream().and_then(|up| up.status)) {
+            (ErrorKind::Auth | ErrorKind::Permission { .. } | ErrorKind::Config, _) => {
+                trouble(&check, &error, wanted)
+            }
+            (_, Some(400..=499)) => {
+                Finding::good(check, "granted; the trial itself was refused, as it should be")
+            }
+            _ => trouble(&check, &error, wanted),
+        },
     }
 }
 

@@ -6,11 +6,11 @@ use crate::cli::Emulate;
 use crate::config::hint;
 use crate::fail::Failure;
 use commerce_emulator::sample::{Broken, ScheduledOrder};
-use commerce_emulator::{CommerceEmulator, Quirk as ShopQuirk, Quirks, ShopWorld};
+use commerce_emulator::{CommerceEmulator, Quirk as ShopQuirk, Quirks, RESOURCES, ShopWorld};
 use erp_core::time::{Clock as _, SystemClock};
 use erp_testkit::emulator::ServerOptions;
 use futures_util::{FutureExt as _, pin_mut, select};
-use sap_emulator::{Quirk as SapQuirk, SapEmulator, SapOptions};
+use sap_emulator::{Access, Quirk as SapQuirk, SapEmulator, SapOptions, SapWorld};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub(super) async fn run(
         )));
     }
     let (shop, sap) = start(args).await?;
+    deny(&args.denied, &shop, &sap)?;
     let config = config_text(&shop, &sap, args.dir.as_deref());
     let reach = match &args.config_out {
         None => {
@@ -83,6 +84,22 @@ pub(super) async fn run(
             },
         }
     }
+}
+
+/// Takes rights away, for a doctor to find.
+fn deny(denied: &[String], shop: &CommerceEmulator, sap: &SapEmulator) -> Result<(), Failure> {
+    let services = SapWorld::services();
+    for right in denied {
+        if services.contains(&right.as_str()) {
+            sap.world.permissions(right, Access::Forbidden);
+        } else if !RESOURCES.contains(&right.as_str()) {
+            let all: Vec<&str> = RESOURCES.into_iter().chain(services).collect();
+            return Err(Failure::usage(format!("--deny {right} is not known; there are {}", all.join(", "))));
+        }
+    }
+    let granted = RESOURCES.into_iter().filter(|resource| denied.iter().all(|right| right != resource));
+    shop.world.set_acl(&shop.integration.consumer_key, Some(&granted.collect::<Vec<_>>()));
+    Ok(())
 }
 
 fn place(world: &ShopWorld, scheduled: ScheduledOrder) -> Result<String, Failure> {

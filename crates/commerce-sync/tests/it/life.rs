@@ -58,6 +58,27 @@ fn records_are_read_written_found_and_adopted() {
 }
 
 #[test]
+fn the_doctor_names_what_is_not_granted_and_where_to_grant_it() {
+    for (denied, grant) in [
+        ("Magento_Sales::actions_view", "Sales > Operations > Orders > Actions > View"),
+        ("API_SALES_ORDER_SRV", "SAP_COM_0109"),
+    ] {
+        let town = Town::with(2, &["--deny", denied]);
+        let said = town.sync(&["doctor"]);
+        assert_eq!(said.code, 1, "{said:#?}");
+        let bad: Vec<_> = said.out.lines().skip_while(|line| !line.contains("BAD")).take(2).collect();
+        assert!(bad.join(" ").contains(denied) && bad.join(" ").contains(grant), "{denied}: {said:#?}");
+        assert!(said.out.matches("BAD").count() <= 2, "{said:#?}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let said = sync(dir.path(), &["emulate", "--deny", "Magento_Sales::nothing"]);
+    said.refused(
+        2,
+        &["--deny Magento_Sales::nothing is not known", "Magento_Sales::ship", "API_PRODUCT_SRV"],
+    );
+}
+
+#[test]
 fn an_operator_sees_mends_and_signs() {
     let town = Town::with_orders(6);
     let rehearsed = town.sync(&["rehearse", "orders"]).done();

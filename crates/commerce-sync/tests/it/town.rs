@@ -122,9 +122,16 @@ pub(crate) struct Town {
 impl Town {
     /// A shop with some orders, one of which must be held. Only orders flow: the catalogue takes long without optimisation.
     pub(crate) fn with_orders(orders: usize) -> Self {
+        Self::with(orders, &[])
+    }
+
+    /// As [`with_orders`](Self::with_orders), with more words for `emulate`.
+    pub(crate) fn with(orders: usize, more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let args =
-            ["emulate", "--pace", "0", "--orders", &orders.to_string(), "--config-out", "commerce-sync.toml"];
+        let orders = orders.to_string();
+        let mut args =
+            vec!["emulate", "--pace", "0", "--orders", &orders, "--config-out", "commerce-sync.toml"];
+        args.extend(more);
         let emulators = Running::start(dir.path(), &args);
         emulators.until("in another shell");
         let config = dir.path().join("commerce-sync.toml");

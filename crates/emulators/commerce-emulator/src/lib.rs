@@ -71,7 +71,7 @@ mod world;
 
 pub use place::{Discount, NewLine, NewOrder, Pay, TaxRate};
 pub use quirk::{Quirk, Quirks, UnknownQuirk};
-pub use rest::Commerce;
+pub use rest::{Commerce, RESOURCES};
 pub use state::Seed;
 pub use world::{Integration, Refused, ShopWorld};
 

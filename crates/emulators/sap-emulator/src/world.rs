@@ -351,6 +351,14 @@ impl SapWorld {
         .is_ok()
     }
 
+    /// The services, by the names that [`permissions`](Self::permissions) takes.
+    pub fn services() -> Vec<&'static str> {
+        crate::meta::services()
+            .iter()
+            .map(|service| service.path.split(';').next().unwrap_or(service.path))
+            .collect()
+    }
+
     /// What the communication user may do with a service, such as `API_SALES_ORDER_SRV`.
     pub fn permissions(&self, service: &str, access: Access) {
         self.change(|draft| draft.set(format!("access/{service}"), Some(access.store().to_owned())));

@@ -6,7 +6,7 @@ use erp_core::model::{HeldState, Holding, OrderChange, OrderRevision, OrderSubmi
 use erp_core::prelude::*;
 use erp_testkit::fault::{Fault, Rule};
 use futures_util::StreamExt as _;
-use sap_emulator::Quirk;
+use sap_emulator::{Access, Quirk};
 use sap_odata::SapClient;
 use sap_odata::config::GuestPolicy;
 use std::time::Duration;
@@ -302,6 +302,44 @@ async fn the_doctor_is_content_with_a_good_system_and_names_what_is_missing() {
     let bad: Vec<_> =
         findings.iter().filter(|f| f.verdict == Verdict::Bad).map(|f| f.check.as_str()).collect();
     assert_eq!(bad.len(), 3, "{findings:?}");
+}
+
+#[tokio::test]
+async fn the_doctor_names_each_service_that_alone_is_not_granted_and_writes_nothing() {
+    let world = World::start(&[]).await;
+    let client = world.client();
+    let needs = [
+        Need::WriteOrders,
+        Need::ReadInventory,
+        Need::ReadCustomers,
+        Need::WriteCustomers,
+        Need::ReadPrices,
+        Need::ReadFulfillments,
+    ];
+    let bad = async || {
+        let findings = client.probe(&Context::new(), &needs).await;
+        findings.into_iter().filter(|finding| finding.verdict == Verdict::Bad).collect::<Vec<_>>()
+    };
+    assert!(bad().await.is_empty());
+    let services = [
+        ("API_SALES_ORDER_SRV", "SAP_COM_0109"),
+        ("API_MATERIAL_STOCK_SRV", "API_MATERIAL_STOCK_SRV"),
+        ("API_BUSINESS_PARTNER", "SAP_COM_0008"),
+        ("API_SLSPRICINGCONDITIONRECORD_SRV", "API_SLSPRICINGCONDITIONRECORD_SRV"),
+        ("API_OUTBOUND_DELIVERY_SRV", "SAP_COM_0106"),
+    ];
+    for (service, grant) in services {
+        for access in [Access::Forbidden, Access::NotActivated, Access::ReadOnly] {
+            world.emulator.world.permissions(service, access);
+            let found = bad().await;
+            let written = ["API_SALES_ORDER_SRV", "API_BUSINESS_PARTNER"].contains(&service);
+            let expected = access != Access::ReadOnly || written;
+            assert_eq!(!found.is_empty(), expected, "{service} {access:?}: {found:?}");
+            assert!(found.iter().all(|finding| finding.remedy.contains(grant)), "{service}: {found:?}");
+            world.emulator.world.permissions(service, Access::Granted);
+        }
+    }
+    assert!(world.emulator.world.orders().is_empty(), "the doctor writes nothing");
 }
 
 #[tokio::test]

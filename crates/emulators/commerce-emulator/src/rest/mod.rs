@@ -133,6 +133,7 @@ struct Call<'a> {
 impl Call<'_> {
     /// Whether the caller has this right.
     fn may(&self, resource: &str) -> Result<(), Refusal> {
+        debug_assert!(RESOURCES.contains(&resource), "{resource} is not in the list");
         let granted = self.caller.as_deref().is_some_and(|caller| {
             self.world.read(|shop| match shop.acl.get(caller) {
                 None | Some(None) => true,
@@ -202,6 +203,33 @@ fn pairs(query: &str) -> Vec<(String, String)> {
 fn int(text: &str) -> Result<i64, Refusal> {
     text.parse().map_err(|_| Refusal::wrong_type(&Value::from(text), "int"))
 }
+
+/// The rights that the routes ask for, as the shop names them.
+pub const RESOURCES: [&str; 23] = [
+    "Magento_Backend::admin",
+    "Magento_Backend::store",
+    "Magento_Catalog::catalog",
+    "Magento_Catalog::products",
+    "Magento_Company::index",
+    "Magento_Customer::customer",
+    "Magento_Customer::group",
+    "Magento_Customer::manage",
+    "Magento_InventoryApi::source",
+    "Magento_InventoryApi::stock",
+    "Magento_InventoryApi::stock_source_item_assign",
+    "Magento_InventoryApi::stock_source_link",
+    "Magento_InventorySalesApi::stock",
+    "Magento_Sales::actions_view",
+    "Magento_Sales::cancel",
+    "Magento_Sales::comment",
+    "Magento_Sales::create",
+    "Magento_Sales::hold",
+    "Magento_Sales::invoice",
+    "Magento_Sales::sales_invoice",
+    "Magento_Sales::ship",
+    "Magento_Sales::shipment",
+    "Magento_Sales::unhold",
+];
 
 /// The route table, with the right that each route needs.
 fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refusal> {
