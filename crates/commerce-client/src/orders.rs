@@ -35,9 +35,7 @@ impl OrderSource for CommerceClient {
         let Some(row) = order_row(self, cx, OP, id).await? else { return Ok(None) };
         match Orders::new(self.clone(), OrderQuery::new()).read_detailed(cx, row).await? {
             Read::Good(observed) => Ok(Some(*observed)),
-            Read::Bad(poison) => Err(Error::malformed(poison.error.clone())
-                .with_operation(OP)
-                .with_context("order", key.to_string())),
+            Read::Bad(poison) => Err(Error::unreadable(key, poison.error.clone()).with_operation(OP)),
         }
     }
 

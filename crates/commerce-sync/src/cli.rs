@@ -231,6 +231,10 @@ pub struct Emulate {
     /// How many orders are there at the start.
     #[arg(long, default_value_t = 12)]
     pub orders: usize,
+    /// Besides, an order that no mapping may swallow: total-off, no-lines, and so on. May be given several times; an unknown
+    /// one lists them all.
+    #[arg(long, value_name = "KIND")]
+    pub broken: Vec<String>,
     /// Another order every so many seconds; 0 for none.
     #[arg(long, default_value_t = 5)]
     pub pace: u64,

@@ -4,7 +4,7 @@
 //! and, where a vendor answered, its own words in [`Upstream`]. Retry is decided from kind and effect, in one place
 //! of the HTTP plumbing and in one table of the sync engine; nothing else looks at status codes.
 
-use crate::id::SystemId;
+use crate::id::{Key, SystemId};
 use std::fmt;
 use std::time::Duration;
 
@@ -249,6 +249,11 @@ impl Error {
         Self::new(ErrorKind::Unsupported, message)
     }
 
+    /// One record of a list that cannot be understood: [`malformed`](Self::malformed), with the record's key as context.
+    pub fn unreadable(key: &Key, message: impl Into<String>) -> Self {
+        Self::malformed(message).with_context("key", key.to_string())
+    }
+
     /// [`ErrorKind::Malformed`].
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Malformed, message)
@@ -345,6 +350,14 @@ impl Error {
     /// The sentence for a person, without the context.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Which record of a list could not be read, if it is that and nothing worse: the others follow behind the error. See
+    /// [`Error::unreadable`].
+    pub fn unreadable_key(&self) -> Option<Key> {
+        let key =
+            || self.0.context.iter().find(|(name, _)| *name == "key").map(|(_, key)| key.as_str().into());
+        matches!(self.kind(), ErrorKind::Malformed).then(key).flatten()
     }
 
     /// The facts, in the order in which they were added.

@@ -66,8 +66,7 @@ pub(crate) fn listing<S: Shelf>(shelf: S, cx: &Context, limit: Option<u32>) -> I
         match Box::pin(state.next()).await {
             Ok(Some(Read::Good(observed))) => Some((Ok(*observed), Some(state))),
             Ok(Some(Read::Bad(poison))) => {
-                let error = erp_core::error::Error::malformed(poison.error.clone())
-                    .with_context("key", poison.key.to_string())
+                let error = erp_core::error::Error::unreadable(&poison.key, poison.error.clone())
                     .with_operation(S::OPERATION);
                 Some((Err(error), Some(state)))
             }

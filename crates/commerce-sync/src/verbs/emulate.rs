@@ -29,6 +29,7 @@ pub(super) async fn run(
             hint(&args.scenario, SCENARIOS)
         )));
     }
+    let broken = args.broken.iter().map(|name| broken_named(name)).collect::<Result<Vec<_>, _>>()?;
     let (shop, sap) = start(args).await?;
     deny(&args.denied, &shop, &sap)?;
     let config = config_text(&shop, &sap, args.dir.as_deref());
@@ -55,6 +56,10 @@ pub(super) async fn run(
                 place(&shop.world, unpaid)?;
             }
             Broken::UnknownSku.place(&shop.world).map_err(|refused| Failure::failed(refused.0))?;
+        }
+        for broken in broken {
+            let id = broken.place(&shop.world).map_err(|refused| Failure::failed(refused.0))?;
+            out.note(format!("{} is shop:{id}", broken.name()))?;
         }
     }
     out.note(format!(
@@ -84,6 +89,13 @@ pub(super) async fn run(
             },
         }
     }
+}
+
+fn broken_named(name: &str) -> Result<Broken, Failure> {
+    Broken::ALL.iter().find(|broken| broken.name() == name).copied().ok_or_else(|| {
+        let all: Vec<&str> = Broken::ALL.iter().map(|broken| broken.name()).collect();
+        Failure::usage(format!("--broken {name} is not known; there are {}", all.join(", ")))
+    })
 }
 
 /// Takes rights away, for a doctor to find.

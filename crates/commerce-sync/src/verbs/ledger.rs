@@ -204,7 +204,10 @@ fn facts(view: &EntryView, evidence: usize) -> String {
             let _ = write!(text, "\n  remedy    {}", cause.remedy);
         }
     }
-    let _ = write!(text, "\n  worth     {} units", entry.units.normalize());
+    // A customer is worth nothing that could be counted.
+    if !entry.units.is_zero() || entry.money.is_some() {
+        let _ = write!(text, "\n  worth     {} units", entry.units.normalize());
+    }
     if let Some(money) = &entry.money {
         let _ = write!(text, ", {:.2} {}", money.amount.round_dp(2), money.currency);
     }

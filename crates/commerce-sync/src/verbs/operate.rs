@@ -8,6 +8,7 @@ use crate::plan::ledger;
 use crate::show;
 use erp_core::time::{Clock as _, SystemClock};
 use serde_json::json;
+use std::collections::BTreeSet;
 use sync_engine::Ledger as _;
 use sync_engine::ledger::{Order, Select};
 use sync_engine::step::Verb;
@@ -35,9 +36,22 @@ pub(super) async fn run(
         group: args.group.clone(),
         ..Select::default()
     };
+    let ledger = ledger(config)?;
+    if let (Some(key), None) = (&args.key, &args.flow) {
+        // An order and a customer of one shop may have the same key; nobody means both.
+        let entries = ledger.entries(select.clone()).await?;
+        let flows: BTreeSet<String> = entries.into_iter().map(|view| view.entry.flow).collect();
+        if flows.len() > 1 {
+            let flows: Vec<String> = flows.into_iter().collect();
+            return Err(Failure::usage(format!(
+                "{key} is a record of each of {}; say which with --flow",
+                flows.join(", ")
+            )));
+        }
+    }
     let why = args.reason.clone().unwrap_or_default();
     let order = Order { verb, select, who: who.clone(), why, preview: !act };
-    let effects = ledger(config)?.operate(order, SystemClock.now()).await?;
+    let effects = ledger.operate(order, SystemClock.now()).await?;
     if effects.is_empty() {
         return Err(Failure::failed("no entry matches; see: commerce-sync list"));
     }

@@ -78,6 +78,38 @@ fn the_doctor_names_what_is_not_granted_and_where_to_grant_it() {
     );
 }
 
+/// Broken orders between good ones: each is held with what is wrong, or goes whole, and nothing stops. One of 10,000 lines
+/// would take minutes without optimisation; the connector's own tests have it.
+#[test]
+fn no_broken_order_stops_the_others_or_goes_unnoticed() {
+    let kinds = [
+        ("total-off", "held", "totals.total: states 40 but its parts make 39"),
+        ("unknown-total", "held", "is there a total segment that is not mapped?"),
+        ("unknown-sku", "held", "NO-SUCH-SKU"),
+        ("unknown-account", "held", "Sold-to party 99999999"),
+        ("unknown-segment", "held", "the company has no customer number in SAP"),
+        ("unknown-currency", "held", "order_currency_code is not a currency"),
+        ("negative-quantity", "held", "lines[1].quantity: -1 is not a positive quantity"),
+        ("no-lines", "held", "lines: "),
+        ("four-byte-letters", "settled", "written as"),
+    ];
+    let more: Vec<&str> = kinds.iter().flat_map(|(kind, ..)| ["--broken", kind]).collect();
+    let town = Town::with(3, &more);
+    town.sync(&["run", "--once"]).done();
+    for (kind, state, text) in kinds {
+        let key = town.said.iter().find_map(|line| line.strip_prefix(&format!("{kind} is "))).unwrap();
+        let why = town.sync(&["why", key]).done();
+        assert!(why.contains(&format!("of flow orders: {state}")) && why.contains(text), "{kind}: {why}");
+    }
+    let key = town.said.iter().find_map(|line| line.strip_prefix("no-lines is ")).unwrap();
+    town.sync(&["retry", key]).refused(2, &["is a record of each of customers, orders", "--flow"]);
+    town.sync(&["retry", key, "--flow", "orders"]).done();
+    let status = town.sync(&["status"]).done();
+    assert!(status.contains("9 held for a person, 1 deferred by the source, 4 settled"), "{status}");
+    let tied = town.sync(&["tie-out"]).done();
+    assert!(tied.trim_end().ends_with("unexplained: 0"), "{tied}");
+}
+
 #[test]
 fn an_operator_sees_mends_and_signs() {
     let town = Town::with_orders(6);

@@ -35,12 +35,12 @@ impl Running {
         Self { child, lines }
     }
 
-    /// The next line that contains `text`.
-    pub(crate) fn until(&self, text: &str) -> String {
+    /// All lines until one that contains `text`.
+    pub(crate) fn until(&self, text: &str) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
+                Ok(line) if line.contains(text) => return seen,
                 Ok(line) => seen.push(line),
                 Err(why) => panic!("{text:?} never came ({why}); there was {seen:#?}"),
             }
@@ -117,6 +117,8 @@ pub(crate) fn sync(dir: &Path, args: &[&str]) -> Said {
 pub(crate) struct Town {
     dir: tempfile::TempDir,
     _emulators: Running,
+    /// What `emulate` said until it served.
+    pub(crate) said: Vec<String>,
 }
 
 impl Town {
@@ -133,12 +135,12 @@ impl Town {
             vec!["emulate", "--pace", "0", "--orders", &orders, "--config-out", "commerce-sync.toml"];
         args.extend(more);
         let emulators = Running::start(dir.path(), &args);
-        emulators.until("in another shell");
+        let said = emulators.until("in another shell");
         let config = dir.path().join("commerce-sync.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         let (orders_only, _) = text.split_once("[flows.stock]").unwrap();
         std::fs::write(&config, orders_only).unwrap();
-        Self { dir, _emulators: emulators }
+        Self { dir, _emulators: emulators, said }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

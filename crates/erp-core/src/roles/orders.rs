@@ -12,7 +12,8 @@ use async_trait::async_trait;
 /// Where orders come from.
 #[async_trait]
 pub trait OrderSource: Connector {
-    /// The orders that match, each once, as they are now.
+    /// The orders that match, each once, as they are now. One that cannot be read is an
+    /// [`unreadable`](Error::unreadable) error in its place, and the others follow; any other error ends the list.
     fn orders(&self, cx: &Context, query: OrderQuery) -> Items<Observed<Order>>;
 
     /// One order, or `None` if the source says that it is not there.
@@ -86,7 +87,8 @@ pub trait OrderSink: Connector {
     }
 
     /// What the target holds by our keys for orders placed in `window`, one entry per document: two documents under one
-    /// key are two entries.
+    /// key are two entries. One that cannot be read is an [`unreadable`](Error::unreadable) error under its key, and the
+    /// others follow; any other error ends the list.
     fn order_statement(&self, cx: &Context, window: Window) -> Items<StatementEntry>;
 }
 

@@ -18,6 +18,7 @@ pub(super) const RULES: &[Rule] = rules![
     "order_source::break_then_resume_is_complete", |c| c.order_source.is_some(), |b| feeds::break_then_resume_is_complete(b, Line::Orders);
     "order_source::streams_start_when_polled", |c| c.order_source.is_some(), |b| feeds::streams_are_lazy(b, Line::Orders);
     "order_source::one_unreadable_order_does_not_end_the_feed", |c| c.order_source.is_some(), poison_is_an_event;
+    "order_source::one_unreadable_order_does_not_end_the_list", |c| c.order_source.is_some(), poison_is_one_error;
     "order_source::late_commit_is_seen", |c| c.order_source.is_some(), late_commit_is_seen;
     "order_source::cancellation_is_seen", |c| c.order_source.is_some(), cancellation_is_seen;
     "order_source::edit_links_both_orders", |c| c.order_source.is_some(), edit_links_both_orders;
@@ -43,6 +44,35 @@ async fn poison_is_an_event(bench: &Bench) -> Verdict {
         ensure!(seen.events.contains(&Event::Upsert(key.clone())), "{key} was lost beside an unreadable one");
     }
     ensure!(seen.last_mark().is_some(), "one unreadable order keeps the feed from going on");
+    Ok(())
+}
+
+async fn poison_is_one_error(bench: &Bench) -> Verdict {
+    let mut keys = Vec::new();
+    for seed in 1..=5 {
+        keys.push(place(bench, seed).await?);
+    }
+    let Some(bad) = keys.get(2).cloned() else { return Ok(()) };
+    bench.harness.poison_order(&bad).await?;
+    let source = Bench::open(bench.connector.order_source())?;
+    let mut list = source.orders(&bench.cx, OrderQuery::new());
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    while let Some(observed) = list.next().await {
+        match observed {
+            Ok(observed) => read.push(observed.key),
+            Err(error) => match error.unreadable_key() {
+                Some(key) => unreadable.push(key),
+                None => return Err(error.into()),
+            },
+        }
+    }
+    ensure!(unreadable == [bad.clone()], "{unreadable:?} are said to be unreadable, and {bad} is");
+    for key in keys.iter().filter(|key| **key != bad) {
+        ensure!(read.contains(key), "{key} was lost behind an unreadable one");
+    }
+    let alone = source.order(&bench.cx, &bad).await.err();
+    let named = alone.as_ref().and_then(erp_core::error::Error::unreadable_key);
+    ensure!(named == Some(bad.clone()), "read alone, {bad} is {alone:?}");
     Ok(())
 }
 

@@ -130,8 +130,7 @@ impl ReferenceShop {
 }
 
 fn observe(row: super::feed::Row<Order>, started: Timestamp) -> Result<Observed<Order>> {
-    let order =
-        row.body.map_err(|reason| Error::malformed(reason).with_context("order", row.label.clone()))?;
+    let order = row.body.map_err(|reason| Error::unreadable(&row.key, reason))?;
     let mut observed = Observed::new(row.key, row.label, started, order);
     observed.version = row.version;
     Ok(observed)

@@ -159,7 +159,14 @@ impl Connector for Mutant {
 impl OrderSource for Mutant {
     fn orders(&self, cx: &Context, query: OrderQuery) -> Items<Observed<Order>> {
         let again = self.has("lists twice").then(|| self.order_in().orders(cx, query.clone()));
-        self.items(self.order_in().orders(cx, query).chain(stream::iter(again).flatten()).boxed())
+        let gives_up = self.has("gives up behind poison");
+        let mut gone = false;
+        let list = self.order_in().orders(cx, query).take_while(move |seen| {
+            let was_gone = gone;
+            gone |= gives_up && seen.is_err();
+            ready(!was_gone)
+        });
+        self.items(list.chain(stream::iter(again).flatten()).boxed())
     }
 
     async fn order(&self, cx: &Context, key: &Key) -> Result<Option<Observed<Order>>> {

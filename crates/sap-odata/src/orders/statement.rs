@@ -40,7 +40,6 @@ pub(super) fn statement(client: SapClient, cx: Context, window: Window) -> Items
     stream::unfold(state, |mut state| async move {
         loop {
             if let Some(entry) = state.ready.pop_front() {
-                state.done |= entry.is_err();
                 return Some((entry, state));
             }
             if state.done {
@@ -100,11 +99,17 @@ impl State {
 
     fn entry(&self, row: Row) -> Result<Option<StatementEntry>> {
         let orders = &self.client.config().orders;
+        let key = row.text(&orders.key_field)?;
         // Most documents are others' own: they are not even read.
-        if !orders.owns(&row.text(&orders.key_field)?) {
+        if !orders.owns(&key) {
             return Ok(None);
         }
-        map::statement_entry(orders, &SalesOrder::read(row)?)
+        let number = row.text("SalesOrder").unwrap_or_default();
+        let read = SalesOrder::read(row).and_then(|order| map::statement_entry(orders, &order));
+        read.map_err(|error| {
+            let text = format!("SAP's order {number}: {}", error.message());
+            Error::unreadable(&key.into(), text).with_operation("sap.order_statement")
+        })
     }
 }
 

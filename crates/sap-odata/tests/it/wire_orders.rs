@@ -274,3 +274,20 @@ async fn a_statement_that_breaks_off_says_so() {
     assert_eq!(entries.len(), 3);
     assert!(entries[..2].iter().all(Result::is_ok) && entries[2].is_err());
 }
+
+#[tokio::test]
+async fn a_document_that_cannot_be_read_ends_no_statement() {
+    let server = sap().await;
+    let mut broken = held("2", "shop-eu:8");
+    broken["TotalNetAmount"] = "a lot".into();
+    then(&server, "GET", "A_SalesOrder$", list(&[held("1", KEY), broken, held("3", KEY)])).await;
+    let entries: Vec<_> = client(&server.uri()).order_statement(&Context::new(), Window::ALL).collect().await;
+    let [first, second, third] = entries.as_slice() else { panic!("{entries:?}") };
+    assert!(first.is_ok() && third.is_ok(), "{entries:?}");
+    let error = second.as_ref().unwrap_err();
+    assert_eq!(error.unreadable_key(), Some("shop-eu:8".into()));
+    assert!(
+        error.to_string().contains("SAP's order 2") && error.to_string().contains("TotalNetAmount"),
+        "{error}"
+    );
+}

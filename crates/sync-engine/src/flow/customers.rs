@@ -181,7 +181,7 @@ impl Rules {
                 alive: true,
                 after: Vec::new(),
             },
-            units: Decimal::ONE,
+            units: Decimal::ZERO,
             money: None,
             payload,
             raw,

@@ -7,14 +7,14 @@ use crate::ledger::{EntryView, Select};
 use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::context::Context;
-use erp_core::error::Result;
+use erp_core::error::{Error, Result};
 use erp_core::feed::Window;
 use erp_core::id::Key;
 use erp_core::model::{HeldState, Holding, Order, OrderQuery, StatementEntry};
 use erp_core::outcome::Found;
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What is known of one key, on all three sides.
@@ -22,6 +22,8 @@ struct Case<'a> {
     order: Option<&'a Order>,
     held: &'a [StatementEntry],
     entry: Option<&'a EntryView>,
+    /// Why one of the systems' records cannot be read.
+    unreadable: Option<&'a str>,
 }
 
 /// How far the shop's clock may be behind ours, whole seconds included. What is younger than the last read by less than that
@@ -47,15 +49,32 @@ impl Tieable for Orders {
         let as_of = with.clock.now();
         let mut orders: BTreeMap<Key, Order> = BTreeMap::new();
         let mut listed = self.source.orders(cx, OrderQuery::new().placed_in(window));
+        // One record that cannot be read must not hide the others; anything else makes the whole list worthless.
+        let mut unreadable: BTreeMap<Key, String> = BTreeMap::new();
+        let mut note = |error: Error| match error.unreadable_key() {
+            Some(key) => {
+                unreadable.insert(key, error.message().to_owned());
+                Ok(())
+            }
+            None => Err(error),
+        };
         while let Some(observed) = listed.next().await {
-            let observed = observed?;
-            orders.insert(observed.key.clone(), observed.record);
+            match observed {
+                Ok(observed) => drop(orders.insert(observed.key.clone(), observed.record)),
+                Err(error) => note(error)?,
+            }
         }
         let mut held: BTreeMap<Key, Vec<StatementEntry>> = BTreeMap::new();
         let mut statement = self.sink.order_statement(cx, window);
         let home = self.source.identity().system;
         while let Some(entry) = statement.next().await {
-            let entry = entry?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    note(error)?;
+                    continue;
+                }
+            };
             // Documents of other channels lie in the same target; they are somebody else's to tie out.
             if entry.key.native_in(&home).is_none() {
                 continue;
@@ -81,12 +100,17 @@ impl Tieable for Orders {
             rounding: BTreeMap::new(),
             items: Vec::new(),
         };
-        let keys: std::collections::BTreeSet<&Key> = orders.keys().chain(held.keys()).collect();
+        let ours = unreadable.keys().filter(|key| key.native_in(&home).is_some());
+        let keys: BTreeSet<&Key> = orders.keys().chain(held.keys()).chain(ours).collect();
         for key in keys {
-            let documents = held.get(key).map_or(&[][..], Vec::as_slice);
-            let case = Case { order: orders.get(key), held: documents, entry: entries.get(key) };
+            let case = Case {
+                order: orders.get(key),
+                held: held.get(key).map_or(&[][..], Vec::as_slice),
+                entry: entries.get(key),
+                unreadable: unreadable.get(key).map(String::as_str),
+            };
             let judged = self.judge(&case, with.began, cut_off);
-            if judged.category == Category::Unexplained {
+            if judged.category == Category::Unexplained && case.unreadable.is_none() {
                 // The three reads were not of one instant. What looks wrong is read again, alone, before it is called so.
                 self.again(cx, key, window, with, cut_off, &mut report).await?;
             } else {
@@ -138,7 +162,7 @@ impl Orders {
             // The target's statement reaches a little further than the window; the record belongs to another one.
             return Ok(());
         }
-        let case = Case { order: order.as_ref(), held: &held, entry: entry.as_ref() };
+        let case = Case { order: order.as_ref(), held: &held, entry: entry.as_ref(), unreadable: None };
         let mut judged = self.judge(&case, with.began, cut_off);
         if moved && judged.category == Category::Unexplained {
             judged.category = Category::OnTheWay;
@@ -152,6 +176,9 @@ impl Orders {
         let target = self.sink.identity().system;
         let alive: Vec<&StatementEntry> =
             case.held.iter().filter(|held| held.holding.state != HeldState::Cancelled).collect();
+        if let Some(text) = case.unreadable {
+            return unread(text, case.entry);
+        }
         let Some(order) = case.order else {
             let numbers = numbers(case.held);
             return judged(
@@ -296,6 +323,8 @@ impl Orders {
             // An excluded order still stands in the shop with what it is worth there.
             row.source.add(units, Some((&currency, wanted.totals)));
             pair.0 = Some((currency, wanted.totals));
+        } else if case.unreadable.is_some() {
+            row.source.add(Decimal::ZERO, None);
         }
         for held in case.held {
             let currency = held.holding.currency.to_string();
@@ -355,6 +384,24 @@ fn moved_money(view: Option<&EntryView>, held: &StatementEntry) -> erp_core::mod
 /// Whether the ledger's last proof is of what the shop wants now, so that nothing is on its way.
 fn accepted(entry: &Entry, order: &Order) -> bool {
     entry.proven == Some(entry.desired.digest) && entry.desired.alive != order.is_cancelled()
+}
+
+/// A record of which one side cannot be read: accounted for if the ledger holds it, which it does if it is the shop's.
+fn unread(text: &str, view: Option<&EntryView>) -> Judged {
+    let held = view.map(|view| &view.entry).filter(|entry| entry.state == State::Held);
+    let cause = held.and_then(|entry| entry.cause.as_ref());
+    match (held, cause) {
+        (Some(_), cause) => judged(
+            Category::Held,
+            cause.map_or_else(|| text.to_owned(), |cause| cause.message.clone()),
+            cause.map(|cause| cause.remedy.clone()).unwrap_or_default(),
+        ),
+        (None, _) => judged(
+            Category::Unexplained,
+            format!("cannot be read: {text}"),
+            "mend the record, or report it with its raw bytes; nothing can be said about it".to_owned(),
+        ),
+    }
 }
 
 fn judged(category: Category, text: String, remedy: String) -> Judged {

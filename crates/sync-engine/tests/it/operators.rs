@@ -127,3 +127,23 @@ fn what_was_spoiled_in_the_target_is_proven_anew_by_a_retry() {
     bench.work(10 * MINUTE);
     assert_eq!((bench.state(&key), bench.documents(&key), unexplained()), (State::Settled, 1, 0));
 }
+
+/// One order that cannot be read hides no other, and is accounted for as soon as the ledger holds it.
+#[test]
+fn an_unreadable_order_does_not_stop_a_tie_out() {
+    let mut bench = Bench::new();
+    let keys: Vec<Key> = (0..4).map(|_| bench.place()).collect();
+    bench.work(10 * MINUTE);
+    bench.world.shop.poison(&keys[1], true);
+    let engine = bench.engine();
+    let report = block_on(engine.tie_out(Window::ALL)).unwrap().remove(0);
+    assert_eq!(report.unexplained(), 1, "nobody has read it since: {:?}", report.items);
+    assert_eq!(report.items[0].key, keys[1].to_string());
+    assert!(report.items[0].text.starts_with("cannot be read"), "{:?}", report.items);
+    bench.work(10 * MINUTE);
+    let report = block_on(engine.tie_out(Window::ALL)).unwrap().remove(0);
+    assert_eq!((report.unexplained(), report.items[0].category), (0, Category::Held));
+    let count =
+        |category| report.rows.get(&category).map_or((0, 0), |row| (row.source.count, row.target.count));
+    assert_eq!((count(Category::Agreed), count(Category::Held)), ((3, 3), (1, 1)));
+}

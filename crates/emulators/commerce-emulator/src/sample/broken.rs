@@ -20,6 +20,12 @@ pub enum Broken {
     TenThousandLines,
     /// Letters of four bytes in names and streets.
     FourByteLetters,
+    /// No lines at all.
+    NoLines,
+    /// A currency that is none.
+    UnknownCurrency,
+    /// A total segment that only an extension of this shop knows: the total is more than the parts that it tells.
+    UnknownTotal,
 }
 
 impl Broken {
@@ -32,14 +38,44 @@ impl Broken {
         Self::NegativeQuantity,
         Self::TenThousandLines,
         Self::FourByteLetters,
+        Self::NoLines,
+        Self::UnknownCurrency,
+        Self::UnknownTotal,
     ];
+
+    /// Its name on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TotalOff => "total-off",
+            Self::UnknownAccount => "unknown-account",
+            Self::UnknownSegment => "unknown-segment",
+            Self::UnknownSku => "unknown-sku",
+            Self::NegativeQuantity => "negative-quantity",
+            Self::TenThousandLines => "ten-thousand-lines",
+            Self::FourByteLetters => "four-byte-letters",
+            Self::NoLines => "no-lines",
+            Self::UnknownCurrency => "unknown-currency",
+            Self::UnknownTotal => "unknown-total",
+        }
+    }
 
     /// Places one in the sample shop. Returns its id.
     ///
     /// # Errors
     /// If the shop is not the sample shop.
     pub fn place(self, world: &ShopWorld) -> Result<i64, Refused> {
-        let guest = |lines| NewOrder::new("default", "broken@example.test", lines);
+        // Oregon has no sales tax, so that nothing else is wrong with them.
+        let guest = |lines| {
+            let mut order = NewOrder::new("default", "broken@example.test", lines);
+            for address in [&mut order.billing, &mut order.shipping] {
+                address.region = Some("Oregon".to_owned());
+                address.region_code = Some("OR".to_owned());
+                (address.region_id, address.postcode) = (Some(49), Some("97201".to_owned()));
+                "Portland".clone_into(&mut address.city);
+            }
+            order
+        };
         let bag = || NewLine::new("24-MB01", Decimal::ONE);
         let on_account = || {
             let order = NewOrder::new(
@@ -80,6 +116,22 @@ impl Broken {
                         row.qty_ordered = Decimal::NEGATIVE_ONE;
                     }
                 })?;
+                Ok(id)
+            }
+            Self::NoLines => {
+                let id = world.place_order(guest(vec![bag()]))?;
+                world.tamper(id, |order| order.items.clear())?;
+                Ok(id)
+            }
+            Self::UnknownCurrency => {
+                let id = world.place_order(guest(vec![bag()]))?;
+                world.tamper(id, |order| "Taler".clone_into(&mut order.currency.1))?;
+                Ok(id)
+            }
+            Self::UnknownTotal => {
+                let id = world.place_order(guest(vec![bag()]))?;
+                let fee = erp_core::money::Dual::same(Decimal::TWO);
+                world.tamper(id, |order| order.sums.grand_total = order.sums.grand_total + fee)?;
                 Ok(id)
             }
             Self::TenThousandLines => world.place_order(guest((0..10_000).map(|_| bag()).collect())),

@@ -210,6 +210,9 @@ fn broken_orders_are_broken_as_named() {
     assert_eq!(order(4)["items"][1]["qty_ordered"], -1);
     assert_eq!(shop.world.order(ids[5]).unwrap().items.len(), 10_000);
     assert!(order(6)["billing_address"]["street"][0].as_str().unwrap().contains('🏠'));
+    assert_eq!(order(7)["items"].as_array().map(Vec::len), Some(0));
+    assert_eq!(order(8)["order_currency_code"], "Taler");
+    assert_eq!(order(9)["grand_total"], 41, "34 + 5, and a fee of 2 that no field tells");
 }
 
 #[test]
