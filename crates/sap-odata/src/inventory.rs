@@ -16,7 +16,7 @@ use erp_core::feed::Items;
 use erp_core::id::{LocationId, Sku};
 use erp_core::model::{Basis, InventoryLevel, InventoryQuery};
 use erp_core::money::Quantity;
-use erp_core::roles::InventorySource;
+use erp_core::roles::{InventorySource, level_key};
 use erp_core::time::Timestamp;
 use erp_http::Classify as _;
 use futures_util::{StreamExt as _, stream};
@@ -45,7 +45,7 @@ impl InventorySource for SapClient {
         stream::unfold(scan, |mut scan| async move {
             loop {
                 if let Some(level) = scan.ready.pop_front() {
-                    return Some((Ok(level), scan));
+                    return Some((level, scan));
                 }
                 if scan.failed || scan.places.is_empty() {
                     return None;
@@ -89,7 +89,7 @@ struct Scan {
     places: VecDeque<Place>,
     after: Option<String>,
     size: usize,
-    ready: VecDeque<InventoryLevel>,
+    ready: VecDeque<Result<InventoryLevel>>,
     failed: bool,
 }
 
@@ -107,31 +107,39 @@ impl Place {
         })
     }
 
-    fn location(&self, row: &StockRow) -> LocationId {
-        self.0.as_ref().map_or_else(|| LocationId::new(&row.plant), StockPlace::location)
+    fn location(&self, plant: &str) -> LocationId {
+        self.0.as_ref().map_or_else(|| LocationId::new(plant), StockPlace::location)
     }
 }
 
-/// Sums by material and location.
+/// Sums by material and location. A sum of which one row cannot be read is no figure.
 #[derive(Default)]
-struct Sums(BTreeMap<(String, LocationId), (Decimal, String, Timestamp)>);
+struct Sums(BTreeMap<(String, LocationId), std::result::Result<(Decimal, String, Timestamp), String>>);
 
 impl Sums {
-    fn add(&mut self, row: &StockRow, location: LocationId, quantity: Decimal, at: Timestamp) -> Result<()> {
-        let sum = self
-            .0
-            .entry((row.material.clone(), location))
-            .or_insert_with(|| (Decimal::ZERO, row.unit.clone(), at));
-        sum.0 = sum.0.checked_add(quantity).ok_or_else(|| {
-            Error::malformed("MatlWrhsStkQtyInMatlBaseUnit in SAP's answer is out of range")
-        })?;
-        sum.2 = sum.2.min(at);
-        Ok(())
+    fn add(&mut self, row: &StockRow, location: LocationId, quantity: Decimal, at: Timestamp) {
+        let at_first = || Ok((Decimal::ZERO, row.unit.clone(), at));
+        let sum = self.0.entry((row.material.clone(), location)).or_insert_with(at_first);
+        let Ok((total, _, oldest)) = sum else { return };
+        match total.checked_add(quantity) {
+            Some(more) => (*total, *oldest) = (more, at.min(*oldest)),
+            None => *sum = Err("MatlWrhsStkQtyInMatlBaseUnit in SAP's answer is out of range".to_owned()),
+        }
     }
 
-    fn into_levels(self) -> impl Iterator<Item = InventoryLevel> {
-        self.0.into_iter().map(|((material, location), (quantity, unit, at))| {
-            InventoryLevel::new(material, location, in_unit(quantity, unit), Basis::OnHand, at)
+    fn spoil(&mut self, at: (String, LocationId), why: &str) {
+        self.0.insert(at, Err(why.to_owned()));
+    }
+
+    fn into_levels(self) -> impl Iterator<Item = Result<InventoryLevel>> {
+        self.0.into_iter().map(|((material, location), sum)| match sum {
+            Ok((quantity, unit, at)) => {
+                Ok(InventoryLevel::new(material, location, in_unit(quantity, unit), Basis::OnHand, at))
+            }
+            Err(why) => {
+                let key = level_key(&material.as_str().into(), location.as_str());
+                Err(Error::unreadable(&key, format!("stock of {material} at {location}: {why}")))
+            }
         })
     }
 }
@@ -158,12 +166,15 @@ impl Scan {
         let call = self.client.read_call("sap.inventory");
         let rows = self.client.rows(&self.client.0.stock, &self.cx, call, &query).await?;
         let full = rows.len() >= self.size;
-        let mut stock =
-            rows.iter().map(|(row, at)| Ok((StockRow::read(row)?, *at))).collect::<Result<Vec<_>>>()?;
+        // Pages are cut by material: a row without one cannot be passed by.
+        let mut stock = rows
+            .into_iter()
+            .map(|(row, at)| Ok((row.required("Material")?, row, at)))
+            .collect::<Result<Vec<_>>>()?;
         if full {
             // The last material may go on in the next page.
-            let cut = stock.last().map(|(row, _)| row.material.clone()).unwrap_or_default();
-            stock.retain(|(row, _)| row.material != cut);
+            let cut = stock.last().map(|(material, ..)| material.clone()).unwrap_or_default();
+            stock.retain(|(material, ..)| *material != cut);
             if stock.is_empty() {
                 self.size = self.size.saturating_mul(2);
                 return if self.size > PAGE_MAX {
@@ -173,18 +184,26 @@ impl Scan {
                 };
             }
         }
-        self.after = stock.last().map(|(row, _)| row.material.clone());
+        self.after = stock.last().map(|(material, ..)| material.clone());
         match basis {
             Basis::OnHand => {
                 let mut sums = Sums::default();
-                for (row, at) in stock.iter().filter(|(row, _)| row.unrestricted) {
-                    sums.add(row, place.location(row), row.quantity, *at)?;
+                for (material, row, at) in stock {
+                    match StockRow::read(&row) {
+                        Ok(read) if !read.unrestricted => {}
+                        Ok(read) => sums.add(&read, place.location(&read.plant), read.quantity, at),
+                        Err(error) => {
+                            let location = place.location(&row.text("Plant").unwrap_or_default());
+                            sums.spoil((material, location), error.message());
+                        }
+                    }
                 }
                 self.ready.extend(sums.into_levels());
             }
             Basis::Available => {
-                let materials: BTreeSet<String> = stock.into_iter().map(|(row, _)| row.material).collect();
-                self.ready.extend(self.client.available(&self.cx, &place, materials.iter()).await?);
+                let materials: BTreeSet<String> = stock.into_iter().map(|(material, ..)| material).collect();
+                let levels = self.client.available(&self.cx, &place, materials.iter()).await?;
+                self.ready.extend(levels.into_iter().map(Ok));
             }
         }
         if !full {
@@ -235,7 +254,7 @@ impl SapClient {
                 for (row, at) in rows {
                     let row = StockRow::read(&row)?;
                     if row.unrestricted {
-                        sums.add(&row, place.location(&row), row.quantity, at)?;
+                        sums.add(&row, place.location(&row.plant), row.quantity, at);
                     }
                 }
             }
@@ -245,15 +264,12 @@ impl SapClient {
             for (row, at) in self.rows(&self.0.stock, cx, self.read_call("sap.inventory_of"), &query).await? {
                 let (material, unit) = (row.required("Material")?, row.text("MaterialBaseUnit")?);
                 for place in &self.config().inventory.places {
-                    sums.0.entry((material.clone(), place.location())).or_insert((
-                        Decimal::ZERO,
-                        unit.clone(),
-                        at,
-                    ));
+                    let nothing = || Ok((Decimal::ZERO, unit.clone(), at));
+                    sums.0.entry((material.clone(), place.location())).or_insert_with(nothing);
                 }
             }
         }
-        Ok(sums.into_levels().collect())
+        sums.into_levels().collect()
     }
 
     /// What SAP may promise of these materials in one plant. One that the plant does not check is left out.

@@ -40,7 +40,8 @@ use futures_util::{StreamExt as _, stream};
 /// ```
 #[async_trait]
 pub trait InventorySource: Connector {
-    /// All levels that match, each (sku, location) once.
+    /// All levels that match, each (sku, location) once. One that cannot be read is an [`unreadable`](Error::unreadable)
+    /// error under its [`level_key`], and the others follow; any other error ends the list.
     fn inventory(&self, cx: &Context, query: InventoryQuery) -> Items<InventoryLevel>;
 
     /// The levels of these products, read now. A product that is not in the answer is not known to the source.
@@ -49,7 +50,8 @@ pub trait InventorySource: Connector {
     /// Whatever keeps the source from answering.
     async fn inventory_of(&self, cx: &Context, skus: &[Sku]) -> Result<Vec<InventoryLevel>>;
 
-    /// Changes since a mark. The default reads everything each time and leaves the finding of changes to the ledger.
+    /// Changes since a mark. The default reads everything each time and leaves the finding of changes to the ledger; it passes
+    /// on what cannot be read as [`inventory`](Self::inventory) tells it.
     fn inventory_changes(
         &self,
         cx: &Context,
@@ -64,7 +66,7 @@ pub trait InventorySource: Connector {
             .scan(false, |failed, event| {
                 // A read that broke has no end: SnapshotEnd after an error would claim that all was seen.
                 let go_on = !*failed;
-                *failed |= event.is_err();
+                *failed |= event.as_ref().is_err_and(|error| error.unreadable_key().is_none());
                 std::future::ready(go_on.then_some(event))
             })
             .boxed()

@@ -54,6 +54,37 @@ async fn a_materials_rows_are_summed_although_a_page_cuts_them() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_spoils_its_own_sum_and_no_other() {
+    let server = sap().await;
+    let rows = [stock("A", "171A", "", "1"), stock("B", "171A", "1", "a few"), stock("B", "171A", "2", "3")];
+    then(&server, "GET", "A_MatlStkInAcctMod$", list(&rows[..2])).await;
+    let mut client = with_stock(&server.uri(), Basis::OnHand);
+    let levels: Vec<_> = client.inventory(&Context::new(), InventoryQuery::new()).collect().await;
+    assert_eq!(levels.len(), 2, "{levels:?}");
+    assert_eq!(levels[0].as_ref().unwrap().sku.as_str(), "A");
+    let error = levels[1].as_ref().unwrap_err();
+    assert_eq!(error.unreadable_key(), Some("B@berlin".into()));
+    assert!(error.to_string().contains("MatlWrhsStkQtyInMatlBaseUnit"), "{error}");
+
+    let server = sap().await;
+    let more = [&rows[..], &[stock("C", "171A", "", "4")]].concat();
+    then(&server, "GET", "A_MatlStkInAcctMod$", list(&more)).await;
+    client = client_of(&server.uri());
+    let levels: Vec<_> = client.inventory(&Context::new(), InventoryQuery::new()).collect().await;
+    let read: Vec<_> = levels.iter().flatten().map(|level| level.sku.as_str()).collect();
+    assert_eq!((levels.len(), read), (3, vec!["A", "C"]), "a good row of B does not make it a figure");
+}
+
+fn client_of(url: &str) -> SapClient {
+    SapClient::builder("sap-prod")
+        .base_url(url)
+        .basic("u", "p")
+        .configure(|config| config.inventory.places = vec![StockPlace::plant("1710").named("berlin")])
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
 async fn a_known_material_that_lies_nowhere_is_zero_and_an_unknown_one_is_not_told() {
     let server = sap().await;
     then(&server, "GET", "A_MatlStkInAcctMod$", list(&[])).await;

@@ -12,8 +12,8 @@ use erp_core::connector::Identity;
 use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
 use erp_core::error::{Error, Result};
-use erp_core::feed::{Feed, Freshness, Observed, Watermark};
-use erp_core::id::LocationId;
+use erp_core::feed::{Feed, FeedEvent, Freshness, Observed, Poison, Watermark};
+use erp_core::id::{Key, LocationId};
 use erp_core::model::{Basis, InventoryLevel, InventoryPut, InventoryQuery};
 use erp_core::outcome::Outcome;
 use erp_core::roles::{InventorySink, InventorySource, level_key};
@@ -118,7 +118,7 @@ impl IntoFlow for InventoryFlow {
 pub(crate) struct Stock {
     pub(crate) source: Arc<dyn InventorySource>,
     pub(crate) sink: Arc<dyn InventorySink>,
-    locations: BTreeMap<LocationId, LocationId>,
+    pub(crate) locations: BTreeMap<LocationId, LocationId>,
     pub(crate) orders: Option<String>,
 }
 
@@ -136,6 +136,17 @@ impl Stock {
     fn query(&self) -> InventoryQuery {
         InventoryQuery::new().at(self.locations.keys().cloned().collect())
     }
+}
+
+/// A level's key and SKU as the shop's place has them; `None` if the flow does not move that place.
+pub(crate) fn in_the_shop(key: &Key, locations: &BTreeMap<LocationId, LocationId>) -> Option<(Key, String)> {
+    let (sku, place) = key.as_str().rsplit_once('@')?;
+    let place = if locations.is_empty() {
+        LocationId::from(place)
+    } else {
+        locations.get(&LocationId::from(place))?.clone()
+    };
+    Some((level_key(&sku.into(), place.as_str()), sku.to_owned()))
 }
 
 /// What is stored of a reading: small, because there are many.
@@ -195,14 +206,22 @@ impl Pipe for Stock {
         self.sink.identity()
     }
 
-    fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
+    fn changes(&self, cx: &Context, since: Option<Watermark>, env: &Env) -> Feed<Sighting> {
         let locations = self.locations.clone();
+        let clock = Arc::clone(&env.clock);
         self.source
             .inventory_changes(cx, self.query(), since)
             .filter_map(move |event| {
                 let mapped = match event {
-                    Err(error) => Some(Err(error)),
-                    Ok(erp_core::feed::FeedEvent::Upsert(observed)) => {
+                    // One level that cannot be read must not hide the others.
+                    Err(error) => match error.unreadable_key() {
+                        Some(key) => in_the_shop(&key, &locations).map(|(key, sku)| {
+                            let (now, why) = (clock.now(), error.message());
+                            Ok(FeedEvent::Poison(Box::new(Poison::new(key, sku, now, why, Bytes::new()))))
+                        }),
+                        None => Some(Err(error)),
+                    },
+                    Ok(FeedEvent::Upsert(observed)) => {
                         let place = &observed.record.location;
                         let shop = if locations.is_empty() {
                             Some(place.clone())
@@ -210,9 +229,7 @@ impl Pipe for Stock {
                             locations.get(place).cloned()
                         };
                         shop.map(|shop| {
-                            Ok(map_event(erp_core::feed::FeedEvent::Upsert(observed), |observed| {
-                                sight(observed, shop)
-                            }))
+                            Ok(map_event(FeedEvent::Upsert(observed), |observed| sight(observed, shop)))
                         })
                     }
                     Ok(other) => Some(Ok(map_event(other, |observed| {

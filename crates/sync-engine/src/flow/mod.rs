@@ -9,7 +9,7 @@ mod prices;
 pub use customers::{CustomerFlow, Namesake};
 pub use fulfillments::FulfillmentFlow;
 pub use inventory::InventoryFlow;
-pub(crate) use inventory::{Stock, shop_quantity};
+pub(crate) use inventory::{Stock, in_the_shop, shop_quantity};
 pub use orders::{OrderFlow, order_digest};
 pub(crate) use orders::{Orders, half};
 pub use prices::PriceFlow;

@@ -1,8 +1,8 @@
 //! Stock: what the source says the shop should hold against what the shop holds.
 
-use super::{Category, Item, TieOut, Tieable, With};
+use super::{Category, Item, TieOut, Tieable, With, unread};
 use crate::entry::State;
-use crate::flow::{Stock, shop_quantity};
+use crate::flow::{Stock, in_the_shop, shop_quantity};
 use crate::ledger::{EntryView, Select};
 use async_trait::async_trait;
 use erp_core::Decimal;
@@ -31,8 +31,17 @@ impl Tieable for Stock {
         let mut pairs: BTreeMap<Key, (Sku, Pair)> = BTreeMap::new();
         let mut levels = self.source.inventory(cx, InventoryQuery::new());
         let mut readings = Vec::new();
+        let mut unreadable: BTreeMap<Key, (String, String)> = BTreeMap::new();
         while let Some(level) = levels.next().await {
-            readings.push(level?);
+            match level {
+                Ok(level) => readings.push(level),
+                Err(error) => {
+                    let Some(key) = error.unreadable_key() else { return Err(error) };
+                    if let Some((key, sku)) = in_the_shop(&key, &self.locations) {
+                        unreadable.insert(upper(&key), (sku, error.message().to_owned()));
+                    }
+                }
+            }
         }
         // What is added for counted orders belongs to the same instant as the readings.
         let reserved = self.reserved(with, as_of).await?;
@@ -67,8 +76,12 @@ impl Tieable for Stock {
             rounding: BTreeMap::new(),
             items: Vec::new(),
         };
+        for (key, (sku, _)) in &unreadable {
+            pairs.entry(key.clone()).or_insert_with(|| (Sku::new(sku), Pair::default()));
+        }
         for (key, (sku, pair)) in pairs {
-            book(&mut report, &key, &sku, &pair, entries.get(&key));
+            let why = unreadable.get(&key).map(|(_, why)| why.as_str());
+            book(&mut report, &key, &sku, &pair, entries.get(&key), why);
         }
         Ok(report)
     }
@@ -112,9 +125,17 @@ fn upper(key: &Key) -> Key {
     Key::from(key.as_str().to_uppercase())
 }
 
-fn book(report: &mut TieOut, key: &Key, sku: &Sku, pair: &Pair, view: Option<&EntryView>) {
+fn book(
+    report: &mut TieOut,
+    key: &Key,
+    sku: &Sku,
+    pair: &Pair,
+    view: Option<&EntryView>,
+    unreadable: Option<&str>,
+) {
     let (wanted, held) = (pair.wanted.map(|one| one.normalize()), pair.held.map(|one| one.normalize()));
     let (category, text, remedy) = match (wanted, held) {
+        _ if unreadable.is_some() => unread(unreadable.unwrap_or_default(), view),
         (Some(wanted), Some(held)) if wanted == held => (Category::Agreed, String::new(), String::new()),
         // The source does not keep this product: the shop's figure is the shop's own affair.
         (None, Some(_)) if view.is_none() => {

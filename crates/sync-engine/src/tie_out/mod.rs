@@ -6,7 +6,8 @@ mod orders;
 mod prices;
 
 use crate::engine::SyncEngine;
-use crate::ledger::Ledger;
+use crate::entry::State;
+use crate::ledger::{EntryView, Ledger};
 use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::context::{Context, Priority};
@@ -172,6 +173,23 @@ impl TieOut {
 #[async_trait]
 pub(crate) trait Tieable: Send + Sync {
     async fn tie_out(&self, cx: &Context, window: Window, with: &With) -> Result<TieOut>;
+}
+
+/// Where a record belongs of which one side cannot be read, why, and what to do: it is accounted for if the ledger holds it.
+pub(crate) fn unread(text: &str, view: Option<&EntryView>) -> (Category, String, String) {
+    match view.map(|view| &view.entry).filter(|entry| entry.state == State::Held) {
+        Some(entry) => {
+            let cause = entry.cause.clone();
+            let (text, remedy) =
+                cause.map_or_else(|| (text.to_owned(), String::new()), |cause| (cause.message, cause.remedy));
+            (Category::Held, text, remedy)
+        }
+        None => (
+            Category::Unexplained,
+            format!("cannot be read: {text}"),
+            "mend the record, or report it with its raw bytes; nothing can be said about it".to_owned(),
+        ),
+    }
 }
 
 /// What a tie-out may use.

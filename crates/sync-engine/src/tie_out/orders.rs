@@ -1,6 +1,6 @@
 //! Orders: the shop's list against the ERP's statement.
 
-use super::{Category, Item, TieOut, Tieable, With};
+use super::{Category, Item, TieOut, Tieable, With, unread};
 use crate::entry::{Entry, State};
 use crate::flow::Orders;
 use crate::ledger::{EntryView, Select};
@@ -177,7 +177,8 @@ impl Orders {
         let alive: Vec<&StatementEntry> =
             case.held.iter().filter(|held| held.holding.state != HeldState::Cancelled).collect();
         if let Some(text) = case.unreadable {
-            return unread(text, case.entry);
+            let (category, text, remedy) = unread(text, case.entry);
+            return judged(category, text, remedy);
         }
         let Some(order) = case.order else {
             let numbers = numbers(case.held);
@@ -384,24 +385,6 @@ fn moved_money(view: Option<&EntryView>, held: &StatementEntry) -> erp_core::mod
 /// Whether the ledger's last proof is of what the shop wants now, so that nothing is on its way.
 fn accepted(entry: &Entry, order: &Order) -> bool {
     entry.proven == Some(entry.desired.digest) && entry.desired.alive != order.is_cancelled()
-}
-
-/// A record of which one side cannot be read: accounted for if the ledger holds it, which it does if it is the shop's.
-fn unread(text: &str, view: Option<&EntryView>) -> Judged {
-    let held = view.map(|view| &view.entry).filter(|entry| entry.state == State::Held);
-    let cause = held.and_then(|entry| entry.cause.as_ref());
-    match (held, cause) {
-        (Some(_), cause) => judged(
-            Category::Held,
-            cause.map_or_else(|| text.to_owned(), |cause| cause.message.clone()),
-            cause.map(|cause| cause.remedy.clone()).unwrap_or_default(),
-        ),
-        (None, _) => judged(
-            Category::Unexplained,
-            format!("cannot be read: {text}"),
-            "mend the record, or report it with its raw bytes; nothing can be said about it".to_owned(),
-        ),
-    }
 }
 
 fn judged(category: Category, text: String, remedy: String) -> Judged {
