@@ -112,9 +112,12 @@ impl Place {
     }
 }
 
-/// Sums by material and location. A sum of which one row cannot be read is no figure.
+/// Quantity, unit and the oldest time of one sum; or why it is no figure, because a row of it cannot be read.
+type Sum = std::result::Result<(Decimal, String, Timestamp), String>;
+
+/// Sums by material and location.
 #[derive(Default)]
-struct Sums(BTreeMap<(String, LocationId), std::result::Result<(Decimal, String, Timestamp), String>>);
+struct Sums(BTreeMap<(String, LocationId), Sum>);
 
 impl Sums {
     fn add(&mut self, row: &StockRow, location: LocationId, quantity: Decimal, at: Timestamp) {
