@@ -7,6 +7,7 @@ use erp_core::Decimal;
 use erp_core::money::Currency;
 use rust_decimal::RoundingStrategy;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a condition type is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,16 +237,39 @@ pub(crate) fn reprice(draft: &mut Draft<'_>, order: &str) {
     let mut priced: Vec<Priced> = items.iter().map(|item| frame.item(draft, item)).collect();
     frame.header_conditions(draft, &mut priced);
     let mut total = Decimal::ZERO;
+    let mut shelf = Shelf::default();
     for entry in &mut priced {
         frame.tax(draft, entry);
         if entry.item.text("SalesDocumentRjcnReason").is_empty() {
             total += entry.net;
         }
-        frame.store(draft, entry);
+        frame.store(draft, entry, &mut shelf);
     }
     let mut header = frame.header.clone();
     header.set_dec("TotalNetAmount", total);
     draft.put("A_SalesOrder", header);
+}
+
+/// What is left for the items of one order: by material and plant what others leave, by material what earlier items took.
+#[derive(Debug, Default)]
+struct Shelf {
+    others: BTreeMap<(String, String), Decimal>,
+    earlier: BTreeMap<String, Decimal>,
+}
+
+impl Shelf {
+    fn left(&mut self, draft: &Draft<'_>, order: &str, item: &Row) -> Decimal {
+        let (material, plant) = (item.text("Material"), item.text("ProductionPlant"));
+        let others = self
+            .others
+            .entry((material.to_owned(), plant.to_owned()))
+            .or_insert_with(|| available(draft, material, plant, Some(order)));
+        *others - self.earlier.get(material).copied().unwrap_or_default()
+    }
+
+    fn take(&mut self, item: &Row) {
+        *self.earlier.entry(item.text("Material").to_owned()).or_default() += open_quantity(item);
+    }
 }
 
 impl Frame {
@@ -419,12 +443,12 @@ impl Frame {
         entry.conditions.push((kind, row));
     }
 
-    fn store(&self, draft: &mut Draft<'_>, entry: &mut Priced) {
+    fn store(&self, draft: &mut Draft<'_>, entry: &mut Priced, shelf: &mut Shelf) {
         let number = entry.item.text("SalesOrderItem").to_owned();
         for old in draft.scan("A_SalesOrderItemPrElement", &[&self.order, &number]) {
             draft.remove("A_SalesOrderItemPrElement", &old);
         }
-        let mut counters = std::collections::BTreeMap::new();
+        let mut counters = BTreeMap::new();
         for (kind, row) in &mut entry.conditions {
             let counter = counters.entry(kind.step).or_insert(0u32);
             *counter += 1;
@@ -454,17 +478,9 @@ impl Frame {
             // What was promised stays promised, whoever orders later.
             old.dec("ConfdOrderQtyByMatlAvailCheck")
         } else {
-            let material = item.text("Material");
-            let others = available(draft, material, item.text("ProductionPlant"), Some(&self.order));
-            let lines = draft.scan("A_SalesOrderItem", &[&self.order]);
-            let earlier: Decimal = lines
-                .iter()
-                .take_while(|line| line.text("SalesOrderItem") != number)
-                .filter(|line| line.text("Material") == material)
-                .map(|line| open_quantity(line))
-                .sum();
-            wanted.min((others - earlier).max(Decimal::ZERO))
+            wanted.min(shelf.left(draft, &self.order, item).max(Decimal::ZERO))
         };
+        shelf.take(item);
         item.set_dec("ConfdDelivQtyInOrderQtyUnit", confirmed);
         let mut line = Row::clone(&old);
         line.set_text("SalesOrder", &self.order);

@@ -171,6 +171,23 @@ impl<'w> Draft<'w> {
         found.into_values().cloned().collect()
     }
 
+    /// The last row whose key begins with these texts.
+    pub(crate) fn last(&self, name: &str, parts: &[&str]) -> Option<Arc<Row>> {
+        let prefix: Key = set(name).keys().zip(parts).map(|(prop, part)| prop.inner(part)).collect();
+        let mut end = prefix.clone();
+        // No text is greater, so that all longer keys lie between the two.
+        end.last_mut()?.push(char::MAX);
+        let changed = self.rows.get(name);
+        let is_changed = |key: &Key| changed.is_some_and(|rows| rows.contains_key(key));
+        let made = changed.and_then(|rows| {
+            rows.range(prefix.clone()..end.clone()).rev().find_map(|(key, row)| Some((key, row.as_ref()?)))
+        });
+        let stored = self.world.tables.get(name).and_then(|table| {
+            table.range(prefix.clone()..end.clone()).rev().find(|(key, _)| !is_changed(key))
+        });
+        stored.into_iter().chain(made).max_by_key(|(key, _)| *key).map(|(_, row)| Arc::clone(row))
+    }
+
     /// All rows whose `property` is `text`; quick where it is indexed.
     pub(crate) fn scan_by(&self, name: &str, property: &str, text: &str) -> Vec<Arc<Row>> {
         let set = set(name);
@@ -288,6 +305,18 @@ mod tests {
         assert_eq!(numbers(draft.scan("A_SalesOrder", &[])), ["2", "10"]);
         assert_eq!(numbers(draft.scan_by("A_SalesOrder", "PurchaseOrderByCustomer", "A")), ["10"]);
         assert_eq!(draft.next("order", 100), 101);
+        let last = |draft: &Draft<'_>| {
+            draft.last("A_SalesOrderItem", &["7"]).map(|row| row.text("SalesOrderItem").to_owned())
+        };
+        assert_eq!(last(&draft), None);
+        let item = |number: &str| {
+            let mut row = order("7", "");
+            row.set_text("SalesOrderItem", number);
+            row
+        };
+        draft.put("A_SalesOrderItem", item("90"));
+        draft.put("A_SalesOrderItem", item("100"));
+        assert_eq!(last(&draft).as_deref(), Some("100"));
         let changes = draft.into_changes();
         assert_eq!(numbers(Draft::new(&world).scan("A_SalesOrder", &[])), ["1", "2"]);
         changes.into_iter().for_each(|change| world.apply(change));
@@ -296,5 +325,9 @@ mod tests {
         assert_eq!(numbers(draft.scan_by("A_SalesOrder", "PurchaseOrderByCustomer", "A")), ["10"]);
         assert!(draft.find("A_SalesOrder", &["0000000010"]).is_some());
         assert_eq!(draft.next("order", 100), 102);
+        draft.put("A_SalesOrderItem", item("95"));
+        assert_eq!(last(&draft).as_deref(), Some("100"));
+        draft.remove("A_SalesOrderItem", &item("100"));
+        assert_eq!(last(&draft).as_deref(), Some("95"));
     }
 }

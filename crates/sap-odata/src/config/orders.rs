@@ -23,6 +23,9 @@ pub struct OrderConfig {
     /// The systems whose keys are ours, such as `shop-eu`: only their documents belong to the statement. Empty means
     /// every document whose key field holds something of the form `system:id`.
     pub owned_systems: Vec<SystemId>,
+    /// How many lines an order may have. What SAP answers about an order must fit into one answer of 32 MiB, and a line with
+    /// its prices takes about ten kilobytes of it; an order with more is refused.
+    pub lines_max: usize,
     /// The order type when a route names none.
     pub order_type: String,
     /// Which of the order's two currencies SAP gets.
@@ -69,6 +72,7 @@ impl Default for OrderConfig {
             line_key_field: "UnderlyingPurchaseOrderItem".to_owned(),
             line_overflow_field: "PurchaseOrderByShipToParty".to_owned(),
             owned_systems: Vec::new(),
+            lines_max: 2000,
             order_type: "OR".to_owned(),
             currency_side: Side::Order,
             pricing: Pricing::default(),

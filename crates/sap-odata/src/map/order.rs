@@ -108,6 +108,14 @@ pub(crate) fn order_body(
     if lines.is_empty() {
         problems.push(FieldError::new("lines", "sap.no_lines", "nothing is left to order"));
     }
+    if lines.len() > orders.lines_max {
+        let text = format!(
+            "{} lines are more than {}: split the order, or raise orders.lines_max",
+            lines.len(),
+            orders.lines_max
+        );
+        problems.push(FieldError::new("lines", "sap.too_many_lines", text));
+    }
     let mut items = Vec::with_capacity(lines.len());
     for wanted in &lines {
         match item_body(config, order, *wanted, Some((wanted.index + 1) * 10)) {

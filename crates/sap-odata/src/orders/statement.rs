@@ -11,7 +11,7 @@ use crate::client::{SapClient, order_query};
 use crate::map;
 use crate::wire::{Row, SalesOrder};
 use erp_core::context::Context;
-use erp_core::error::{Error, Result};
+use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{Items, Window};
 use erp_core::model::StatementEntry;
 use erp_core::time::{Date, Zone};
@@ -30,13 +30,17 @@ struct State {
     cx: Context,
     window: Window,
     after: Option<String>,
+    /// How many documents a page asks for: fewer where one of them spoils the page.
+    size: usize,
     ready: VecDeque<Result<StatementEntry>>,
     pages: u32,
     done: bool,
 }
 
 pub(super) fn statement(client: SapClient, cx: Context, window: Window) -> Items<StatementEntry> {
-    let state = State { client, cx, window, after: None, ready: VecDeque::new(), pages: 0, done: false };
+    let size = client.config().page_size as usize;
+    let state =
+        State { client, cx, window, after: None, size, ready: VecDeque::new(), pages: 0, done: false };
     stream::unfold(state, |mut state| async move {
         loop {
             if let Some(entry) = state.ready.pop_front() {
@@ -64,25 +68,24 @@ fn days(window: Window) -> (Option<Date>, Option<Date>) {
 
 impl State {
     async fn next_page(&mut self) -> Result<()> {
-        let config = self.client.config();
-        let size = config.page_size as usize;
-        let mut query = order_query(Query::new("A_SalesOrder")).order_by("SalesOrder").top(size as u64);
-        let (from, to) = days(self.window);
-        if let Some(from) = from {
-            query = query.filter(Filter::ge("CustomerPurchaseOrderDate", from));
-        }
-        if let Some(to) = to {
-            query = query.filter(Filter::le("CustomerPurchaseOrderDate", to));
-        }
-        if let Some(after) = &self.after {
-            query = query.filter(Filter::gt("SalesOrder", after.as_str()));
-        }
+        let whole = self.client.config().page_size as usize;
+        let size = self.size;
+        let query = self.ask(order_query(Query::new("A_SalesOrder")), size);
         let call = self.client.read_call("sap.order_statement");
-        let rows = self.client.rows(&self.client.0.sales_orders, &self.cx, call, &query).await?;
         self.pages += 1;
         if self.pages > PAGES_MAX {
             return Err(Error::unexpected(format!("the statement has more than {PAGES_MAX} pages")));
         }
+        let rows = match self.client.rows(&self.client.0.sales_orders, &self.cx, call, &query).await {
+            // One document that is too large, or broken, spoils the page that it is on: smaller pages find it.
+            Err(error) if matches!(error.kind(), ErrorKind::Malformed) && size > 1 => {
+                self.size = size / 2;
+                return Ok(());
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::Malformed) => return self.pass_by(&error).await,
+            other => other?,
+        };
+        self.size = size.saturating_mul(2).min(whole);
         self.done = rows.len() < size;
         let last = rows.last().map(|(row, _)| row.required("SalesOrder")).transpose()?;
         if !self.done && last == self.after {
@@ -97,6 +100,41 @@ impl State {
         Ok(())
     }
 
+    /// The next documents, as many as `size`.
+    fn ask(&self, query: Query, size: usize) -> Query {
+        let mut query = query.order_by("SalesOrder").top(size as u64);
+        let (from, to) = days(self.window);
+        if let Some(from) = from {
+            query = query.filter(Filter::ge("CustomerPurchaseOrderDate", from));
+        }
+        if let Some(to) = to {
+            query = query.filter(Filter::le("CustomerPurchaseOrderDate", to));
+        }
+        if let Some(after) = &self.after {
+            query = query.filter(Filter::gt("SalesOrder", after.as_str()));
+        }
+        query
+    }
+
+    /// The next document cannot be read: its number and key are asked for alone, and it is told as what it is.
+    async fn pass_by(&mut self, error: &Error) -> Result<()> {
+        let orders = &self.client.config().orders;
+        let head = Query::new("A_SalesOrder").select(&["SalesOrder", &orders.key_field]);
+        let call = self.client.read_call("sap.order_statement");
+        let query = self.ask(head, 1);
+        let rows = self.client.rows(&self.client.0.sales_orders, &self.cx, call, &query).await?;
+        let Some((row, _)) = rows.first() else {
+            self.done = true;
+            return Ok(());
+        };
+        let (number, key) = (row.required("SalesOrder")?, row.text(&orders.key_field)?);
+        if orders.owns(&key) {
+            self.ready.push_back(Err(unreadable(key, &number, error)));
+        }
+        self.after = Some(number);
+        Ok(())
+    }
+
     fn entry(&self, row: Row) -> Result<Option<StatementEntry>> {
         let orders = &self.client.config().orders;
         let key = row.text(&orders.key_field)?;
@@ -106,11 +144,13 @@ impl State {
         }
         let number = row.text("SalesOrder").unwrap_or_default();
         let read = SalesOrder::read(row).and_then(|order| map::statement_entry(orders, &order));
-        read.map_err(|error| {
-            let text = format!("SAP's order {number}: {}", error.message());
-            Error::unreadable(&key.into(), text).with_operation("sap.order_statement")
-        })
+        read.map_err(|error| unreadable(key, &number, &error))
     }
+}
+
+fn unreadable(key: String, number: &str, error: &Error) -> Error {
+    let text = format!("SAP's order {number}: {}", error.message());
+    Error::unreadable(&key.into(), text).with_operation("sap.order_statement")
 }
 
 #[cfg(test)]

@@ -276,6 +276,38 @@ async fn a_statement_that_breaks_off_says_so() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_too_large_is_passed_by() {
+    let server = sap().await;
+    let answers = "A_SalesOrder$";
+    // Four, of which the third makes every page that it is on too large: pages of 4, 2, 2 and 1 documents, and its head.
+    let huge = || ResponseTemplate::new(200).set_body_string("x".repeat((32 << 20) + 1));
+    then(&server, "GET", answers, huge()).await;
+    then(&server, "GET", answers, list(&[held("1", "shop-eu:1"), held("2", "shop-eu:2")])).await;
+    then(&server, "GET", answers, huge()).await;
+    then(&server, "GET", answers, huge()).await;
+    then(&server, "GET", answers, huge()).await;
+    let head = json!({"SalesOrder": "3", "PurchaseOrderByShipToParty": "shop-eu:3"});
+    then(&server, "GET", answers, list(&[head])).await;
+    then(&server, "GET", answers, list(&[held("4", "shop-eu:4")])).await;
+    then(&server, "GET", answers, list(&[])).await;
+    let client = SapClient::builder("sap-prod")
+        .base_url(server.uri())
+        .basic("u", "p")
+        .configure(|config| config.page_size = 4)
+        .build()
+        .unwrap();
+    let entries: Vec<_> = client.order_statement(&Context::new(), Window::ALL).collect().await;
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| match entry {
+            Ok(entry) => entry.key.to_string(),
+            Err(error) => format!("{:?}", error.unreadable_key()),
+        })
+        .collect();
+    assert_eq!(told, ["shop-eu:1", "shop-eu:2", "Some(Key(\"shop-eu:3\"))", "shop-eu:4"]);
+}
+
+#[tokio::test]
 async fn a_document_that_cannot_be_read_ends_no_statement() {
     let server = sap().await;
     let mut broken = held("2", "shop-eu:8");

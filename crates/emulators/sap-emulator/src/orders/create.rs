@@ -375,10 +375,10 @@ fn units(draft: &Draft<'_>, row: &mut Row, base: &str) -> Result<(), Refusal> {
 }
 
 fn item_number(draft: &Draft<'_>, order: &str, row: &Row) -> Result<String, Refusal> {
-    let taken = draft.scan("A_SalesOrderItem", &[order]);
     let sent = row.text("SalesOrderItem");
     if sent.is_empty() {
-        let last = taken.iter().filter_map(|item| item.text("SalesOrderItem").parse::<u32>().ok()).max();
+        let last = draft.last("A_SalesOrderItem", &[order]);
+        let last = last.and_then(|item| item.text("SalesOrderItem").parse::<u32>().ok());
         return Ok(((last.unwrap_or(0) / 10 + 1) * 10).to_string());
     }
     if sent.parse::<u32>().is_err() {
@@ -386,7 +386,7 @@ fn item_number(draft: &Draft<'_>, order: &str, row: &Row) -> Result<String, Refu
             Refusal::business("V1/301", format!("Item number {sent} is no number")).on("SalesOrderItem")
         );
     }
-    if taken.iter().any(|item| item.text("SalesOrderItem") == sent) {
+    if draft.find("A_SalesOrderItem", &[order, sent]).is_some() {
         return Err(Refusal::business("V1/302", format!("Item {sent} already exists")).on("SalesOrderItem"));
     }
     Ok(sent.to_owned())

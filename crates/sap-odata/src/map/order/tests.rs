@@ -103,6 +103,17 @@ fn cancelled_lines_are_not_sent_and_an_empty_order_is_refused() {
 }
 
 #[test]
+fn more_lines_than_an_answer_can_show_are_refused() {
+    let lines = |count: i64| (1..=count).map(|id| line(&id.to_string(), 100, 1, 0)).collect();
+    assert!(body(&config(), &submission(lines(2000))).is_ok());
+    let error = body(&config(), &submission(lines(2001))).unwrap_err();
+    assert_eq!(
+        (error.fields()[0].path.as_str(), error.fields()[0].code.as_str()),
+        ("lines", "sap.too_many_lines")
+    );
+}
+
+#[test]
 fn shipping_travels_as_the_configured_condition_or_is_refused() {
     let mut submission = submission(vec![line("7", 3400, 2, 340)]);
     submission.order.delivery =
