@@ -1,15 +1,37 @@
 //! Whole journeys against the emulator, which is strict where SAP is.
 
 use crate::support::{order, submission};
-use crate::world::{CUSTOMER, ONE_TIME, World, guests, sap_prices};
+use crate::world::{CUSTOMER, ONE_TIME, World};
 use erp_core::model::{HeldState, Holding, OrderChange, OrderRevision, OrderSubmission};
 use erp_core::prelude::*;
 use erp_testkit::fault::{Fault, Rule};
 use futures_util::StreamExt as _;
 use sap_emulator::{Access, Quirk};
-use sap_odata::SapClient;
-use sap_odata::config::GuestPolicy;
+use sap_odata::config::{GuestPolicy, PricingMode};
+use sap_odata::{SapClient, SapConfig};
 use std::time::Duration;
+
+impl World {
+    /// Lets sleepers wake while `work` goes on.
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let work = std::pin::pin!(work);
+        let drive = std::pin::pin!(self.wake());
+        match futures_util::future::select(work, drive).await {
+            futures_util::future::Either::Left((done, _)) => done,
+            futures_util::future::Either::Right(((), _)) => unreachable!("it never ends"),
+        }
+    }
+}
+
+/// A client that lets SAP price.
+fn sap_prices(config: &mut SapConfig) {
+    config.orders.pricing.mode = PricingMode::Sap;
+}
+
+/// A client that gives each guest a partner.
+fn guests(policy: GuestPolicy) -> impl FnOnce(&mut SapConfig) {
+    move |config| config.orders.guests = policy
+}
 
 const KEY: &str = "shop-eu:1042";
 

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
-mod conformance;
 mod emulated;
 mod support;
 mod wire_orders;
 mod wire_sources;
+#[path = "../world/mod.rs"]
 mod world;

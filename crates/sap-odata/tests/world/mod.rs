@@ -9,7 +9,7 @@ use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::{Fault, FaultPlan, Rule};
 use erp_testkit::model::{SKUS, Sample};
 use sap_emulator::{Quirk, SapEmulator, SapOptions, SapSeed, Stock};
-use sap_odata::config::{GuestPolicy, Pricing, PricingMode, StockPlace};
+use sap_odata::config::{Pricing, StockPlace};
 use sap_odata::{SapClient, SapConfig, sales_area};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ pub(crate) struct World {
     pub(crate) clock: VirtualClock,
     pub(crate) emulator: SapEmulator,
     /// Whether sample orders are guests' orders.
-    guests: bool,
+    pub(crate) guests: bool,
     made: AtomicU64,
 }
 
@@ -46,15 +46,9 @@ impl World {
         for quirk in quirks {
             options = options.with_quirk(*quirk);
         }
-        let emulator = sap_emulator::start(options).await.unwrap();
+        let emulator = sap_emulator::start(options).await.expect("loopback can be listened on");
         emulator.world.seed(&seed());
         Self { clock, emulator, guests: false, made: AtomicU64::new(0) }
-    }
-
-    /// Makes sample orders guests' orders, which are completed in a second step.
-    pub(crate) fn of_guests(mut self) -> Self {
-        self.guests = true;
-        self
     }
 
     pub(crate) fn client(&self) -> SapClient {
@@ -78,7 +72,7 @@ impl World {
                 change(config);
             })
             .build()
-            .unwrap()
+            .expect("the config is right")
     }
 
     /// The documents under a key, behind the connector's back.
@@ -86,18 +80,8 @@ impl World {
         self.emulator.world.order_by_key("PurchaseOrderByShipToParty", key.as_str())
     }
 
-    /// Lets sleepers wake while `work` goes on.
-    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let work = std::pin::pin!(work);
-        let drive = std::pin::pin!(self.wake());
-        match futures_util::future::select(work, drive).await {
-            futures_util::future::Either::Left((done, _)) => done,
-            futures_util::future::Either::Right(((), _)) => unreachable!("it never ends"),
-        }
-    }
-
     #[expect(clippy::disallowed_methods, reason = "sockets are real, so quiet can only be told in real time")]
-    async fn wake(&self) {
+    pub(crate) async fn wake(&self) {
         loop {
             tokio::time::sleep(Duration::from_millis(10)).await;
             let _ = self.clock.advance_to_next();
@@ -258,14 +242,4 @@ impl Harness for World {
         let number = self.emulator.world.post_goods_issue(receipt.native_id.as_str()).map_err(Failure)?;
         Ok(Key::of(&"sap".into(), number))
     }
-}
-
-/// A client that lets SAP price.
-pub(crate) fn sap_prices(config: &mut SapConfig) {
-    config.orders.pricing.mode = PricingMode::Sap;
-}
-
-/// A client that gives each guest a partner.
-pub(crate) fn guests(policy: GuestPolicy) -> impl FnOnce(&mut SapConfig) {
-    move |config| config.orders.guests = policy
 }
