@@ -198,6 +198,11 @@ impl Zone {
             .map_err(|_| Error::config(format!("no time zone is called {name:?}; write it as Europe/Berlin")))
     }
 
+    /// How far the zone's clocks are ahead of UTC at an instant, in seconds; negative west of Greenwich.
+    pub fn offset_at(&self, at: Timestamp) -> i64 {
+        self.0.to_offset(at.0).seconds().into()
+    }
+
     /// The zone's name.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")

@@ -88,6 +88,12 @@ pub fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
     }
 }
 
+/// When the server says that it answered: the header `Date`.
+#[must_use]
+pub fn date(response: &Response) -> Option<Timestamp> {
+    http_date(response.header("date")?)
+}
+
 const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// Reads an HTTP date, in any of its three forms.

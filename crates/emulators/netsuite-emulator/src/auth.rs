@@ -1,0 +1,393 @@
+//! Log-on: tokens out of signed assertions, and OAuth 1.0a. Both are verified as NetSuite says that it does; the reason of
+//! a refusal stands in the audit trail and never in the answer.
+
+use crate::refusal::Refusal;
+use aws_lc_rs::signature::{self, KeyPair as _};
+use aws_lc_rs::{hmac, rand};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use erp_core::time::Timestamp;
+use erp_testkit::emulator::{Exchange, Reply};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The most that the times of two machines may differ.
+const SKEW: i64 = 300;
+/// A token's life, in seconds.
+const TOKEN_LIFE: u64 = 3600;
+/// As many refused log-ons as lock the user, and for how long.
+const FAILURES_MAX: u32 = 5;
+const LOCKED: Duration = Duration::from_secs(30 * 60);
+
+/// The keys of token-based authentication.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TbaKeys {
+    /// Names the integration.
+    pub consumer_key: String,
+    /// Its secret.
+    pub consumer_secret: String,
+    /// Names the token.
+    pub token: String,
+    /// Its secret.
+    pub token_secret: String,
+}
+
+impl std::fmt::Debug for TbaKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TbaKeys")
+    }
+}
+
+/// Who the integration is.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    pub(crate) account: String,
+    pub(crate) client_id: String,
+    pub(crate) certificate_id: String,
+    /// PKCS#8, PEM.
+    pub(crate) private_key: String,
+    pub(crate) tba: TbaKeys,
+}
+
+/// A private key on P-256, as PEM; `None` if the machine has no randomness.
+pub(crate) fn new_key() -> Option<String> {
+    let pair = signature::EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).ok()?;
+    let der = pair.to_pkcs8v1().ok()?;
+    let body = BASE64_STANDARD.encode(der.as_ref());
+    let lines: Vec<&str> =
+        (0..body.len()).step_by(64).filter_map(|at| body.get(at..(at + 64).min(body.len()))).collect();
+    Some(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+}
+
+fn public_key(pem: &str) -> Option<Vec<u8>> {
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = BASE64_STANDARD.decode(body).ok()?;
+    let pair = signature::EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der).ok()?;
+    Some(pair.public_key().as_ref().to_vec())
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// Bearer tokens and when they end.
+    tokens: BTreeMap<String, Timestamp>,
+    nonces: BTreeSet<(String, String)>,
+    jtis: BTreeSet<String>,
+    failures: u32,
+    locked_until: Option<Timestamp>,
+    audit: Vec<String>,
+    issued: u64,
+}
+
+/// Log-ons of one account. Tokens and nonces live in memory.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) credentials: Credentials,
+    memory: Mutex<Memory>,
+}
+
+/// How somebody logged on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Bearer,
+    Tba,
+}
+
+impl Door {
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        Self { credentials, memory: Mutex::default() }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reasons of refused log-ons, newest last.
+    pub(crate) fn audit(&self) -> Vec<String> {
+        self.memory().audit.clone()
+    }
+
+    pub(crate) fn note(&self, reason: &str) {
+        self.memory().audit.push(reason.to_owned());
+    }
+
+    /// Forgets all tokens, as a restart or a revocation does.
+    pub(crate) fn revoke(&self) {
+        self.memory().tokens.clear();
+    }
+
+    /// Who asks; a refusal says only that it is one.
+    pub(crate) fn enter(&self, exchange: &Exchange) -> Result<Way, Refusal> {
+        let mut sent = exchange.headers.get_all("authorization").iter();
+        let header = match (sent.next().and_then(|value| value.to_str().ok()), sent.next()) {
+            (Some(header), None) => header,
+            (Some(_), Some(_)) => return self.refuse("Ambiguous authentication"),
+            (None, _) => return self.refuse("MissingCredentials"),
+        };
+        if let Some(token) = header.strip_prefix("Bearer ") {
+            let ends = self.memory().tokens.get(token).copied();
+            return match ends {
+                Some(ends) if ends > exchange.at => Ok(Way::Bearer),
+                Some(_) => self.refuse("AccessTokenExpired"),
+                None => self.refuse("InvalidSignature"),
+            };
+        }
+        match header.strip_prefix("OAuth ") {
+            Some(header) => self.signed(exchange, header).map(|()| Way::Tba),
+            None => self.refuse("InvalidCredentials"),
+        }
+    }
+
+    fn refuse<T>(&self, reason: &str) -> Result<T, Refusal> {
+        self.note(reason);
+        Err(Refusal::login())
+    }
+
+    fn signed(&self, exchange: &Exchange, header: &str) -> Result<(), Refusal> {
+        let locked = self.memory().locked_until;
+        if locked.is_some_and(|until| until > exchange.at) {
+            return self.refuse("temporary_locked");
+        }
+        match self.check_signature(exchange, header) {
+            Ok(()) => {
+                self.memory().failures = 0;
+                Ok(())
+            }
+            Err(reason) => {
+                let mut memory = self.memory();
+                memory.failures += 1;
+                if memory.failures >= FAILURES_MAX {
+                    memory.locked_until = Some(exchange.at.plus(LOCKED));
+                    memory.failures = 0;
+                }
+                drop(memory);
+                self.refuse(reason)
+            }
+        }
+    }
+
+    fn check_signature(&self, exchange: &Exchange, header: &str) -> Result<(), &'static str> {
+        let keys = &self.credentials.tba;
+        let mut fields: BTreeMap<String, String> = BTreeMap::new();
+        for part in header.split(',') {
+            let (name, value) = part.trim().split_once('=').ok_or("parameter_rejected")?;
+            let value = value
+                .strip_prefix('"')
+                .and_then(|value| value.strip_suffix('"'))
+                .ok_or("parameter_rejected")?;
+            let value = decode(value, false).ok_or("parameter_rejected")?;
+            if value.is_empty() || fields.insert(name.to_owned(), value).is_some() {
+                return Err("parameter_rejected");
+            }
+        }
+        let field = |name: &str| fields.get(name).map(String::as_str).ok_or("parameter_rejected");
+        if field("realm")? != self.credentials.account {
+            return Err("InvalidRealm");
+        }
+        if field("oauth_signature_method")? != "HMAC-SHA256" {
+            return Err("UnknownAlgorithm");
+        }
+        if fields.get("oauth_version").is_some_and(|version| version != "1.0") {
+            return Err("VersionRejected");
+        }
+        if field("oauth_consumer_key")? != keys.consumer_key {
+            return Err("consumer_key_unknown");
+        }
+        if field("oauth_token")? != keys.token {
+            return Err("token_rejected");
+        }
+        let (nonce, stamp) = (field("oauth_nonce")?, field("oauth_timestamp")?);
+        let at: i64 = stamp.parse().map_err(|_| "InvalidTimestamp")?;
+        if (at - exchange.at.as_secs()).abs() > SKEW {
+            return Err("InvalidTimestamp");
+        }
+        if nonce.len() < 6 {
+            return Err("nonce_rejected");
+        }
+        if !self.memory().nonces.insert((nonce.to_owned(), stamp.to_owned())) {
+            return Err("NonceUsed");
+        }
+        let base = base_string(exchange, &fields).ok_or("parameter_rejected")?;
+        let key = format!("{}&{}", encode(&keys.consumer_secret), encode(&keys.token_secret));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        let given = BASE64_STANDARD.decode(field("oauth_signature")?).map_err(|_| "InvalidSignature")?;
+        hmac::verify(&key, base.as_bytes(), &given).map_err(|_| "InvalidSignature")
+    }
+
+    /// The token endpoint.
+    pub(crate) fn token(&self, exchange: &Exchange) -> Reply {
+        match self.issue(exchange) {
+            Ok(reply) => reply,
+            Err((error, reason)) => {
+                self.note(reason);
+                Reply::json(400, &json!({ "error": error }))
+            }
+        }
+    }
+
+    fn issue(&self, exchange: &Exchange) -> Result<Reply, (&'static str, &'static str)> {
+        let request = |reason| ("invalid_request", reason);
+        let form = form(exchange).ok_or(request("InvalidRequest"))?;
+        let field = |name: &str| form.get(name).map(String::as_str).ok_or(request("InvalidRequest"));
+        if field("grant_type")? != "client_credentials" {
+            return Err(("unsupported_grant_type", "InvalidGrantType"));
+        }
+        if field("client_assertion_type")? != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
+            return Err(request("InvalidAssertionType"));
+        }
+        let scopes = self
+            .check_assertion(exchange, field("client_assertion")?)
+            .map_err(|reason| ("invalid_client", reason))?;
+        let mut memory = self.memory();
+        memory.issued += 1;
+        let ends = exchange.at.plus(Duration::from_secs(TOKEN_LIFE));
+        let claims = json!({
+            "sub": "1000;77", "aud": [format!("APP;{}", self.credentials.account), self.credentials.client_id],
+            "scope": scopes, "iss": "https://system.netsuite.com", "exp": ends.as_secs(), "jti": memory.issued,
+        });
+        let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let mut secret = [0u8; 24];
+        rand::fill(&mut secret).map_err(|_| request("NoRandomness"))?;
+        let token = format!(
+            "{}.{}.{}",
+            part(&json!({"typ": "JWT", "alg": "PS256", "kid": "netsuite"})),
+            part(&claims),
+            BASE64_URL_SAFE_NO_PAD.encode(secret)
+        );
+        memory.tokens.insert(token.clone(), ends);
+        Ok(Reply::json(
+            200,
+            &json!({"access_token": token, "expires_in": TOKEN_LIFE.to_string(), "token_type": "bearer"}),
+        ))
+    }
+
+    fn check_assertion(&self, exchange: &Exchange, assertion: &str) -> Result<Value, &'static str> {
+        let (signed, given) = assertion.rsplit_once('.').ok_or("MalformedAssertion")?;
+        let (header, claims) = signed.split_once('.').ok_or("MalformedAssertion")?;
+        let read = |part: &str| {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| "MalformedAssertion")?;
+            serde_json::from_slice::<Value>(&bytes).map_err(|_| "MalformedAssertion")
+        };
+        let (header, claims) = (read(header)?, read(claims)?);
+        match header["alg"].as_str() {
+            Some("ES256") => {}
+            // The mapped certificate is on P-256, so that no other of the allowed ways can fit it.
+            Some("PS256" | "PS384" | "PS512" | "ES384" | "ES512") => return Err("SignatureValidation"),
+            _ => return Err("UnsupportedAlgo"),
+        }
+        match header["kid"].as_str() {
+            None => return Err("MissingKeyId"),
+            Some(kid) if kid != self.credentials.certificate_id => return Err("MissingKey"),
+            Some(_) => {}
+        }
+        let public = public_key(&self.credentials.private_key).ok_or("MissingKey")?;
+        let given = BASE64_URL_SAFE_NO_PAD.decode(given).map_err(|_| "MalformedAssertion")?;
+        signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, public)
+            .verify(signed.as_bytes(), &given)
+            .map_err(|_| "SignatureValidation")?;
+        if claims["iss"].as_str() != Some(&self.credentials.client_id) {
+            return Err("InvalidIssuer");
+        }
+        let host = exchange.header("host").unwrap_or_default();
+        let audience = claims["aud"].as_str().unwrap_or_default();
+        let expected = format!("//{host}{}", exchange.path);
+        if !audience.ends_with(&expected) {
+            return Err("InvalidAudience");
+        }
+        let (issued, ends) =
+            (claims["iat"].as_i64().ok_or("MissingIat")?, claims["exp"].as_i64().ok_or("MissingExp")?);
+        let now = exchange.at.as_secs();
+        if issued > now + 5 {
+            return Err("TokenNotAcceptable");
+        }
+        if ends - issued > 3600 {
+            return Err("TokenValidityTooBroad");
+        }
+        if ends <= now {
+            return Err("TokenExpired");
+        }
+        let scopes: Vec<String> = match &claims["scope"] {
+            Value::Array(list) => list.iter().filter_map(|scope| scope.as_str().map(str::to_owned)).collect(),
+            Value::String(text) => text.split([',', ' ']).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        let known = ["rest_webservices", "restlets", "suite_analytics"];
+        if scopes.is_empty() || !scopes.iter().all(|scope| known.contains(&scope.as_str())) {
+            return Err("InvalidScope");
+        }
+        if let Some(jti) = claims["jti"].as_str()
+            && !self.memory().jtis.insert(jti.to_owned())
+        {
+            return Err("AssertionReplayed");
+        }
+        Ok(json!(scopes))
+    }
+}
+
+fn form(exchange: &Exchange) -> Option<BTreeMap<String, String>> {
+    let kind = exchange.header("content-type")?;
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return None;
+    }
+    let text = std::str::from_utf8(&exchange.body).ok()?;
+    text.split('&')
+        .map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            Some((decode(name, true)?, decode(value, true)?))
+        })
+        .collect()
+}
+
+/// RFC 5849, section 3.4.1.
+fn base_string(exchange: &Exchange, fields: &BTreeMap<String, String>) -> Option<String> {
+    let host = exchange.header("host")?.to_lowercase();
+    let host = host.strip_suffix(":80").unwrap_or(&host);
+    let mut pairs = Vec::new();
+    for pair in exchange.query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        pairs.push((encode(&decode(name, true)?), encode(&decode(value, true)?)));
+    }
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "realm" && *name != "oauth_signature") {
+        pairs.push((encode(name), encode(value)));
+    }
+    pairs.sort();
+    let joined: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    Some(format!(
+        "{}&{}&{}",
+        exchange.method.as_str().to_uppercase(),
+        encode(&format!("http://{host}{}", exchange.path)),
+        encode(&joined.join("&"))
+    ))
+}
+
+pub(crate) fn encode(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
+            other => drop(write!(encoded, "%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+pub(crate) fn decode(text: &str, plus: bool) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match first {
+            b'%' => {
+                let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+                bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                rest = rest.get(2..)?;
+            }
+            b'+' if plus => bytes.push(b' '),
+            other => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}

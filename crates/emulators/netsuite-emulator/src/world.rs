@@ -1,0 +1,400 @@
+//! The hand behind the engine's back: what people and other systems do in NetSuite.
+
+use crate::access::Level;
+use crate::auth::TbaKeys;
+use crate::doc::{Doc, Val};
+use crate::lanes::LaneCount;
+use crate::product::System;
+use crate::records::Ask;
+use crate::refusal::Refusal;
+use crate::sales;
+use crate::seed::{Customer, NetsuiteSeed, Price};
+use crate::state::{Change, PriceKey, Stored, World};
+use erp_core::Decimal;
+use erp_core::time::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// An order as it stands in the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderView {
+    /// Internal id.
+    pub id: u64,
+    /// `tranId`.
+    pub number: String,
+    /// `externalId`.
+    pub external_id: String,
+    /// The customer's internal id.
+    pub entity: String,
+    /// The status letter.
+    pub status: String,
+    /// `tranDate`.
+    pub date: String,
+    /// What is to be paid.
+    pub total: Decimal,
+    /// All tax.
+    pub tax: Decimal,
+    /// What shipping costs.
+    pub shipping: Decimal,
+    /// The lines.
+    pub lines: Vec<LineView>,
+    /// Body fields that are texts, by their vendor's names.
+    pub body: BTreeMap<String, String>,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LineView {
+    /// `line`.
+    pub number: String,
+    /// The item's internal id.
+    pub item: String,
+    /// How many.
+    pub quantity: Decimal,
+    /// What they cost.
+    pub amount: Decimal,
+    /// How many have shipped.
+    pub fulfilled: Decimal,
+    /// Whether it is closed.
+    pub closed: bool,
+}
+
+/// A parcel: carrier list and number.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Parcel {
+    /// `package`, `packageUps`, `packageUsps`, `packageFedEx` or `shipmentPackage`.
+    pub list: String,
+    /// The number.
+    pub number: String,
+}
+
+impl Parcel {
+    /// A parcel without a carrier's own list.
+    pub fn new(number: impl Into<String>) -> Self {
+        Self { list: "package".to_owned(), number: number.into() }
+    }
+}
+
+/// A handle to the emulated account, cheap to clone. What it changes is journalled like what requests change.
+#[derive(Clone)]
+pub struct NetsuiteWorld(pub(crate) Arc<System>);
+
+impl fmt::Debug for NetsuiteWorld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetsuiteWorld")
+    }
+}
+
+impl NetsuiteWorld {
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn commit(&self, changes: Vec<Change>) {
+        let done: Result<(), ()> = self.0.store.commit(|_| Ok((changes, ())));
+        debug_assert!(done.is_ok());
+    }
+
+    fn set(&self, name: String, value: Option<&str>) {
+        self.commit(vec![Change::Setting(name, value.map(str::to_owned))]);
+    }
+
+    fn put(&self, kind: &str, id: u64, doc: Doc) -> Change {
+        let now = self.now();
+        let doc = doc.with_text("id", &id.to_string());
+        Change::Put(kind.to_owned(), id, Box::new(Stored { doc, created: now, modified: now }))
+    }
+
+    /// Whether this account was never seeded: a journal that was reopened is not.
+    pub fn is_empty(&self) -> bool {
+        self.0.store.read(|world| world.table("currency").next().is_none())
+    }
+
+    /// Loads a seed, and gives the integration's role all permissions if it has none yet.
+    pub fn seed(&self, seed: &NetsuiteSeed) {
+        let mut changes: Vec<Change> = Vec::new();
+        if self.0.store.read(|world| world.settings("permission/").next().is_none()) {
+            let full = Level::Full.number().to_string();
+            changes.extend(
+                crate::access::all()
+                    .map(|id| Change::Setting(format!("permission/{id}"), Some(full.clone()))),
+            );
+        }
+        for (name, value) in &seed.settings {
+            changes.push(Change::Setting(name.clone(), Some(value.clone())));
+        }
+        for (kind, id, fields) in &seed.simple {
+            let doc = fields.iter().fold(Doc::default(), |doc, (name, value)| doc.with_text(name, value));
+            changes.push(self.put(kind, *id, doc));
+        }
+        for item in &seed.items {
+            let doc = Doc::default()
+                .with_text("itemId", &item.sku)
+                .with_ref("itemType", &item.kind)
+                .with("isInactive", Val::Flag(false));
+            changes.push(self.put("inventoryItem", item.id, doc));
+        }
+        self.commit(changes);
+        for customer in &seed.customers {
+            self.put_customer(customer);
+        }
+        for price in &seed.prices {
+            self.put_price(price);
+        }
+        let stock =
+            seed.stock.iter().map(|(item, location, quantity)| Change::Stock(*item, *location, *quantity));
+        self.commit(stock.collect());
+    }
+
+    /// Adds or overwrites a customer.
+    pub fn put_customer(&self, customer: &Customer) {
+        let first = |kind: &str| self.0.store.read(|world| world.table(kind).next().map(|(id, _)| id));
+        let or_first = |id: u64, kind: &str| if id == 0 { first(kind).unwrap_or_default() } else { id };
+        let mut doc = Doc::default()
+            .with("isPerson", Val::Flag(customer.person))
+            .with_text("email", &customer.email)
+            .with_text("entityId", &format!("CUST{}", customer.id))
+            .with_ref("subsidiary", &or_first(customer.subsidiary, "subsidiary").to_string())
+            .with_ref("currency", &or_first(customer.currency, "currency").to_string());
+        doc = if customer.person {
+            doc.with_text("firstName", &customer.first).with_text("lastName", &customer.last)
+        } else {
+            doc.with_text("companyName", &customer.last)
+        };
+        self.commit(vec![self.put("customer", customer.id, doc)]);
+    }
+
+    /// The next internal id.
+    pub fn next_id(&self) -> u64 {
+        self.0.store.read(World::next_id)
+    }
+
+    fn price_key(price: &Price) -> PriceKey {
+        PriceKey {
+            item: price.item,
+            level: price.level,
+            customer: price.customer,
+            currency: price.currency,
+            from: price.from,
+        }
+    }
+
+    /// Sets a price.
+    pub fn put_price(&self, price: &Price) {
+        self.commit(vec![Change::Price(Box::new(Self::price_key(price)), Some(price.price))]);
+    }
+
+    /// Removes a price.
+    pub fn remove_price(&self, price: &Price) {
+        self.commit(vec![Change::Price(Box::new(Self::price_key(price)), None)]);
+    }
+
+    /// The internal id of the item with this name.
+    pub fn item_id(&self, sku: &str) -> Option<u64> {
+        self.0.store.read(|world| {
+            world
+                .table("inventoryItem")
+                .find(|(_, stored)| stored.doc.text("itemId") == sku)
+                .map(|(id, _)| id)
+        })
+    }
+
+    /// Sets what lies at a location.
+    pub fn set_stock(&self, item: u64, location: u64, quantity: Decimal) {
+        self.commit(vec![Change::Stock(item, location, quantity)]);
+    }
+
+    /// What lies at a location.
+    pub fn stock(&self, item: u64, location: u64) -> Decimal {
+        self.0.store.read(|world| world.stock.get(&(item, location)).copied().unwrap_or_default())
+    }
+
+    /// All orders, by internal id.
+    pub fn orders(&self) -> Vec<OrderView> {
+        self.views("salesOrder", |_| true)
+    }
+
+    /// All cash sales.
+    pub fn cash_sales(&self) -> Vec<OrderView> {
+        self.views("cashSale", |_| true)
+    }
+
+    /// The orders with this text in a body field.
+    pub fn orders_by(&self, field: &str, text: &str) -> Vec<OrderView> {
+        self.views("salesOrder", |doc| doc.text(field) == text)
+    }
+
+    fn views(&self, kind: &str, wanted: impl Fn(&Doc) -> bool) -> Vec<OrderView> {
+        self.0.store.read(|world| {
+            world
+                .table(kind)
+                .filter(|(_, stored)| wanted(&stored.doc))
+                .map(|(id, stored)| view(id, &stored.doc))
+                .collect()
+        })
+    }
+
+    /// How many transactions of a kind there are, such as `customerDeposit`.
+    pub fn count(&self, record: &str) -> usize {
+        self.0.store.read(|world| world.table(record).count())
+    }
+
+    /// Makes a copy of an order, as somebody does with the button: everything but number and external id.
+    pub fn duplicate_order(&self, id: u64) -> Option<u64> {
+        let (new, doc) = self.0.store.read(|world| {
+            let mut doc = world.get("salesOrder", id)?.doc.clone();
+            doc.0.remove("externalId");
+            let new = world.next_id();
+            doc.set("tranId", Val::Text(format!("SO{new}")));
+            Some((new, doc))
+        })?;
+        self.commit(vec![self.put("salesOrder", new, doc)]);
+        Some(new)
+    }
+
+    /// Changes a body field of an order by hand.
+    pub fn change_order(&self, id: u64, field: &str, text: &str) {
+        let now = self.now();
+        let changed = self.0.store.read(|world| {
+            let held = world.get("salesOrder", id)?;
+            let mut stored = (**held).clone();
+            stored.doc.set(field, Val::Text(text.to_owned()));
+            stored.modified = now;
+            Some(stored)
+        });
+        if let Some(stored) = changed {
+            self.commit(vec![Change::Put("salesOrder".to_owned(), id, Box::new(stored))]);
+        }
+    }
+
+    /// Ships everything that is open on an order from a location; returns the fulfilment's internal id.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn fulfil(&self, order: u64, location: u64, parcels: &[Parcel]) -> Result<u64, String> {
+        let mut body = Doc::default().with_ref("inventoryLocation", &location.to_string());
+        for parcel in parcels {
+            let field = match parcel.list.as_str() {
+                "packageUps" => "packageTrackingNumberUps",
+                "packageUsps" => "packageTrackingNumberUsps",
+                "packageFedEx" => "packageTrackingNumberFedEx",
+                "shipmentPackage" => "trackingNumber",
+                _ => "packageTrackingNumber",
+            };
+            body.lines_mut(&parcel.list).push(Doc::default().with_text(field, &parcel.number));
+        }
+        let now = self.now();
+        let quirks = &self.0.options.quirks;
+        let done = self.0.store.commit(|world| {
+            let order_doc = world.get("salesOrder", order).ok_or_else(|| Refusal::user("no such order"))?;
+            let (id, changes) = sales::fulfil(Ask { world, now, quirks }, order, order_doc, body)?;
+            Ok::<_, Refusal>((changes, id))
+        });
+        done.map_err(|refusal| format!("{refusal:?}"))
+    }
+
+    /// Deletes a record, as somebody does in the interface.
+    pub fn delete(&self, record: &str, id: u64) {
+        self.commit(vec![Change::Remove(record.to_owned(), id, self.now())]);
+    }
+
+    /// Locks a record, as a workflow does, or unlocks it.
+    pub fn lock(&self, record: &str, id: u64, locked: bool) {
+        self.set(format!("lock/{record}/{id}"), locked.then_some("yes"));
+    }
+
+    /// Hides a record from the integration's role, as a restriction does.
+    pub fn hide(&self, record: &str, id: u64, hidden: bool) {
+        self.set(format!("hidden/{record}/{id}"), hidden.then_some("yes"));
+    }
+
+    /// Closes the accounting period of a month, `2026-10`, or opens it.
+    pub fn close_period(&self, month: &str, closed: bool) {
+        self.set(format!("closed/{month}"), closed.then_some("yes"));
+    }
+
+    /// Makes an item inactive, or active.
+    pub fn set_inactive(&self, item: u64, inactive: bool) {
+        let changed = self.0.store.read(|world| {
+            let mut stored = (**world.get("inventoryItem", item)?).clone();
+            stored.doc.set("isInactive", Val::Flag(inactive));
+            Some(stored)
+        });
+        if let Some(stored) = changed {
+            self.commit(vec![Change::Put("inventoryItem".to_owned(), item, Box::new(stored))]);
+        }
+    }
+
+    /// Takes a permission away from the integration's role.
+    pub fn deny(&self, permission: &str) {
+        self.set(format!("permission/{permission}"), None);
+    }
+
+    /// Gives a permission to the integration's role at a level.
+    pub fn grant(&self, permission: &str, level: Level) {
+        self.set(format!("permission/{permission}"), Some(&level.number().to_string()));
+    }
+
+    /// Sets how many requests of the account may run at the same time; another integration takes `strangers` of them.
+    pub fn set_lanes(&self, limit: usize, strangers: usize) {
+        self.0.lanes.set(Some(limit), Some(strangers), None);
+    }
+
+    /// Sets how long a request takes.
+    pub fn set_pace(&self, millis: RangeInclusive<u64>) {
+        self.0.lanes.set(None, None, Some(millis));
+    }
+
+    /// What the account's lanes were used for.
+    pub fn lanes(&self) -> LaneCount {
+        self.0.lanes.count()
+    }
+
+    /// The reasons of refused log-ons, as the audit trail shows them, newest last.
+    pub fn audit(&self) -> Vec<String> {
+        self.0.door.audit()
+    }
+
+    /// Ends all bearer tokens.
+    pub fn revoke_tokens(&self) {
+        self.0.door.revoke();
+    }
+
+    /// The keys of token-based authentication.
+    pub fn tba(&self) -> &TbaKeys {
+        &self.0.door.credentials.tba
+    }
+}
+
+fn view(id: u64, doc: &Doc) -> OrderView {
+    let line = |line: &Doc| LineView {
+        number: line.num("line").normalize().to_string(),
+        item: line.text("item").to_owned(),
+        quantity: line.num("quantity"),
+        amount: line.num("amount"),
+        fulfilled: line.num("quantityFulfilled"),
+        closed: line.flag("isClosed"),
+    };
+    let body = doc.0.iter().filter_map(|(name, value)| match value {
+        Val::Text(text) | Val::Ref(text) => Some((name.clone(), text.clone())),
+        _ => None,
+    });
+    OrderView {
+        id,
+        number: doc.text("tranId").to_owned(),
+        external_id: doc.text("externalId").to_owned(),
+        entity: doc.text("entity").to_owned(),
+        status: doc.text("status").to_owned(),
+        date: doc.text("tranDate").to_owned(),
+        total: doc.num("total"),
+        tax: doc.num("taxTotal"),
+        shipping: doc.num("shippingCost"),
+        lines: doc.lines("item").iter().map(line).collect(),
+        body: body.collect(),
+    }
+}

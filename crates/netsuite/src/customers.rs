@@ -1,0 +1,199 @@
+//! Customers, read and written.
+//!
+//! NetSuite keeps external ids unique, so a customer is created once whatever happens. It has no version to write under: a
+//! revision is a digest of what was read, compared before a change.
+
+use crate::client::NetsuiteClient;
+use crate::feed::{Shelf, changes};
+use crate::key::external_id;
+use crate::map;
+use crate::suiteql::wall::{CUSTOMERS, Wall, Yardstick};
+use crate::suiteql::{Column, Row, SuiteQl};
+use crate::wire::{Record, RecordRef};
+use async_trait::async_trait;
+use erp_core::context::Context;
+use erp_core::digest::Digest;
+use erp_core::error::{Effect, Error, ErrorKind, Result};
+use erp_core::feed::{Feed, Observed, Version, Watermark};
+use erp_core::id::{EntityTag, NativeId};
+use erp_core::model::{Customer, CustomerIdentity, CustomerPatch};
+use erp_core::outcome::Receipt;
+use erp_core::roles::CustomerStore;
+use erp_core::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// As many namesakes as are read.
+const MATCHES_MAX: u32 = 20;
+
+#[async_trait]
+impl CustomerStore for NetsuiteClient {
+    async fn customer(&self, cx: &Context, id: &NativeId) -> Result<Option<Observed<Customer>>> {
+        let found = self.record(cx, "customer", &RecordRef::id(id.as_str())).await?;
+        found.map(|(record, at)| self.observed(&record, at)).transpose()
+    }
+
+    async fn matching_customers(
+        &self,
+        cx: &Context,
+        identity: &CustomerIdentity,
+    ) -> Result<Vec<Observed<Customer>>> {
+        if let Some(key) = &identity.key
+            && let Some((record, at)) =
+                self.record(cx, "customer", &RecordRef::external(external_id(key)?)).await?
+        {
+            return Ok(vec![self.observed(&record, at)?]);
+        }
+        let mut ids = BTreeSet::new();
+        if let Some(email) = identity.email.as_deref().map(str::trim).filter(|email| !email.is_empty()) {
+            ids.extend(self.customers_by_email(cx, email).await?);
+        }
+        if ids.is_empty()
+            && let (Some(tax), Some(field)) = (&identity.tax_id, &self.config().customers.tax_field)
+        {
+            let query = SuiteQl::new("SELECT id FROM customer WHERE ")
+                .column(&Column::new(field)?)
+                .then(" = ")
+                .bind(tax)
+                .then(" AND NVL(isinactive, 'F') = 'F' ORDER BY id");
+            let page = self.suiteql_page(cx, "netsuite.match_customer", &query, MATCHES_MAX, 0).await?;
+            for row in &page.rows {
+                ids.insert(row.required("id")?.to_owned());
+            }
+        }
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(self.customer(cx, &NativeId::new(id)).await?);
+        }
+        Ok(found)
+    }
+
+    async fn upsert_customer(
+        &self,
+        cx: &Context,
+        patch: &CustomerPatch,
+        expected: Option<&EntityTag>,
+    ) -> Result<Receipt> {
+        if let Some(id) = &patch.native_id {
+            let Some(held) = self.customer(cx, id).await? else {
+                return Err(Error::new(ErrorKind::NotFound, format!("NetSuite holds no customer {id}")));
+            };
+            return self.change_customer(cx, held, patch, expected).await;
+        }
+        let external = external_id(&patch.customer.key)?;
+        match self.create_customer(cx, &patch.customer, &external).await {
+            Ok(id) => self.customer_proof(cx, &id).await.map_err(|e| e.with_effect(Effect::Applied)),
+            Err(error) if *error.kind() == ErrorKind::Conflict => {
+                let held = self.record(cx, "customer", &RecordRef::external(&external)).await?;
+                let Some((record, at)) = held else { return Err(taken(&error)) };
+                self.change_customer(cx, self.observed(&record, at)?, patch, expected).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn customer_changes(&self, cx: &Context, since: Option<Watermark>) -> Feed<Customer> {
+        changes(Customers(self.clone()), cx, since)
+    }
+}
+
+/// The external id is taken by an entity that is no customer: a vendor, a contact, an employee.
+fn taken(refusal: &Error) -> Error {
+    let said = refusal.upstream().and_then(|up| up.message.clone()).unwrap_or_default();
+    let text = format!("the external id is taken by a record that is no customer: {said}; free it there");
+    Error::invalid("key", "netsuite.external_id_taken", text)
+}
+
+impl NetsuiteClient {
+    pub(crate) async fn customers_by_email(&self, cx: &Context, email: &str) -> Result<Vec<String>> {
+        let query = SuiteQl::new("SELECT id FROM customer WHERE LOWER(email) = ")
+            .bind(email.to_lowercase())
+            .then(" AND NVL(isinactive, 'F') = 'F' ORDER BY id");
+        let page = self.suiteql_page(cx, "netsuite.match_customer", &query, MATCHES_MAX, 0).await?;
+        page.rows.iter().map(|row| row.required("id").map(str::to_owned)).collect()
+    }
+
+    pub(crate) async fn create_customer(
+        &self,
+        cx: &Context,
+        customer: &Customer,
+        external_id: &str,
+    ) -> Result<String> {
+        let body = map::customer_body(&self.config().customers, customer, external_id);
+        self.create_record(cx, "customer", &body).await
+    }
+
+    async fn change_customer(
+        &self,
+        cx: &Context,
+        held: Observed<Customer>,
+        patch: &CustomerPatch,
+        expected: Option<&EntityTag>,
+    ) -> Result<Receipt> {
+        if expected.is_some_and(|expected| *expected != revision(&held.record)) {
+            return Err(Error::new(ErrorKind::Conflict, "the customer was changed meanwhile"));
+        }
+        let Some(id) = held.record.native_id.clone() else {
+            return Err(Error::unexpected("a customer of NetSuite has no id"));
+        };
+        let body = map::customer_update(&self.config().customers, &held.record, &patch.customer);
+        if !body.is_empty() {
+            self.update_record(cx, "customer", &RecordRef::id(id.as_str()), &body, &[]).await?;
+        }
+        self.customer_proof(cx, id.as_str()).await.map_err(|e| e.with_effect(Effect::Applied))
+    }
+
+    /// Reads a customer back.
+    async fn customer_proof(&self, cx: &Context, id: &str) -> Result<Receipt> {
+        let Some((record, at)) = self.record(cx, "customer", &RecordRef::id(id)).await? else {
+            return Err(Error::new(ErrorKind::Conflict, "the customer is not there any more"));
+        };
+        let held = self.observed(&record, at)?;
+        let number = record.filled("entityId")?.unwrap_or_else(|| id.to_owned());
+        Ok(Receipt::new(NativeId::new(id), number, at).with_revision(revision(&held.record)))
+    }
+
+    fn observed(&self, record: &Record, at: Timestamp) -> Result<Observed<Customer>> {
+        let customer = map::customer(&self.0.system, record)?;
+        let (key, label) = (customer.key.clone(), record.required("id")?);
+        let changed = customer.updated_at;
+        let observed = Observed::new(key, label, at, customer).with_raw(record.evidence());
+        Ok(match changed {
+            Some(changed) => observed.with_version(Version::of_time(changed)),
+            None => observed,
+        })
+    }
+}
+
+fn revision(customer: &Customer) -> EntityTag {
+    EntityTag::from(Digest::of(&map::customer_projection(customer)).to_string())
+}
+
+/// The feed's shelf.
+#[derive(Debug, Clone)]
+struct Customers(NetsuiteClient);
+
+#[async_trait]
+impl Shelf for Customers {
+    type Record = Customer;
+
+    const OPERATION: &'static str = "netsuite.customer_changes";
+    const RECORD: &'static str = "customers";
+    const YARDSTICK: Yardstick = CUSTOMERS;
+    const FROM: &'static str = " FROM customer t WHERE NVL(t.isinactive, 'F') = 'F'";
+    const KIND: &'static str = "customer";
+
+    fn client(&self) -> &NetsuiteClient {
+        &self.0
+    }
+
+    async fn read(
+        &self,
+        _: &Context,
+        _: &Row,
+        record: Record,
+        at: Timestamp,
+        _: &Wall,
+    ) -> Result<Option<Observed<Customer>>> {
+        self.0.observed(&record, at).map(Some)
+    }
+}

@@ -1,0 +1,254 @@
+//! Feeds by last change: snapshot, delta, deletions.
+//!
+//! One pass, after which the stream ends:
+//!
+//! 1. **Mark.** The newest change in the table, in the wall clock's own words, before anything is read.
+//! 2. **Read.** Ids by key: all of them, or those that changed at or after the old mark less the overlap. Each record is
+//!    then read by the record service: what a lock keeps from being read is a poison with its key, and not a gap.
+//! 3. **Deletions** since the old mark, each proven by a point read that finds nothing.
+//! 4. **Checkpoint** with the mark of step 1.
+
+use crate::client::NetsuiteClient;
+use crate::suiteql::scan::{Scan, Scanning};
+use crate::suiteql::wall::{Wall, Yardstick};
+use crate::suiteql::{Row, SuiteQl};
+use crate::wire::{Record, RecordRef};
+use async_trait::async_trait;
+use bytes::Bytes;
+use erp_core::context::Context;
+use erp_core::error::{Error, ErrorKind, Result};
+use erp_core::feed::{Feed, FeedEvent, Observed, Poison, Watermark};
+use erp_core::id::Key;
+use erp_core::time::Timestamp;
+use futures_util::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// The format of the token; another one asks for a new snapshot.
+const FORMAT: u16 = 1;
+
+/// A kind of record that is told by its last change.
+#[async_trait]
+pub(crate) trait Shelf: Clone + Send + Sync + 'static {
+    type Record: Send + Sync + 'static;
+
+    /// For errors.
+    const OPERATION: &'static str;
+    /// For the watermark's issuer.
+    const RECORD: &'static str;
+    /// How the account's wall clock is measured.
+    const YARDSTICK: Yardstick;
+    /// `FROM … WHERE …`, for `t.id` and `t.lastmodifieddate`.
+    const FROM: &'static str;
+    /// The record's name in paths, and in the table of deletions.
+    const KIND: &'static str;
+
+    fn client(&self) -> &NetsuiteClient;
+
+    /// Reads one record; `None` if the feed does not tell of it.
+    async fn read(
+        &self,
+        cx: &Context,
+        row: &Row,
+        record: Record,
+        at: Timestamp,
+        wall: &Wall,
+    ) -> Result<Option<Observed<Self::Record>>>;
+}
+
+/// What a watermark holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    /// Changes from here on are to be read, by the account's wall clock; `None` if there was nothing yet.
+    mark: Option<String>,
+}
+
+impl Position {
+    fn from_watermark(mark: &Watermark, issuer: &str) -> Result<Self> {
+        let expired = || Error::new(ErrorKind::WatermarkExpired, "the mark is not one of this feed's");
+        if mark.issuer != issuer || mark.format != FORMAT {
+            return Err(expired());
+        }
+        let position: Self = serde_json::from_str(&mark.token).map_err(|_| expired())?;
+        match &position.mark {
+            Some(text) if Timestamp::parse_utc(text).is_err() => Err(expired()),
+            _ => Ok(position),
+        }
+    }
+}
+
+/// The changes of a shelf since a mark.
+pub(crate) fn changes<S: Shelf>(shelf: S, cx: &Context, since: Option<Watermark>) -> Feed<S::Record> {
+    let issuer = Watermark::issuer_of(&shelf.client().0.system, S::RECORD, &());
+    let pass = Pass { shelf, cx: cx.clone(), issuer, since, events: VecDeque::new(), stage: Stage::Start };
+    stream::unfold(Some(pass), |pass| async move {
+        let mut pass = pass?;
+        loop {
+            if let Some(event) = pass.events.pop_front() {
+                return Some((Ok(event), Some(pass)));
+            }
+            if matches!(pass.stage, Stage::Done) {
+                return None;
+            }
+            if let Err(error) = Box::pin(pass.step()).await {
+                return Some((Err(error.with_operation(S::OPERATION)), None));
+            }
+        }
+    })
+    .boxed()
+}
+
+struct Pass<S: Shelf> {
+    shelf: S,
+    cx: Context,
+    issuer: String,
+    since: Option<Watermark>,
+    events: VecDeque<FeedEvent<S::Record>>,
+    stage: Stage,
+}
+
+enum Stage {
+    Start,
+    Read(Box<Reading>),
+    Deletions(Box<Reading>),
+    Done,
+}
+
+struct Reading {
+    scanning: Scanning,
+    wall: Wall,
+    next: Position,
+    /// From where on deletions are read; `None` for a snapshot, which needs none.
+    from: Option<String>,
+}
+
+impl<S: Shelf> Pass<S> {
+    async fn step(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Start => self.start().await,
+            Stage::Read(reading) => self.read(reading).await,
+            Stage::Deletions(reading) => self.deletions(reading).await,
+            Stage::Done => Ok(()),
+        }
+    }
+
+    async fn start(&mut self) -> Result<()> {
+        let known =
+            self.since.as_ref().map(|mark| Position::from_watermark(mark, &self.issuer)).transpose()?;
+        let client = self.shelf.client().clone();
+        let wall = Wall::measure(&client, &self.cx, S::YARDSTICK).await?;
+        let old = known.as_ref().and_then(|position| position.mark.clone());
+        // A mark never goes back, though the newest record may have been deleted.
+        let next = Position { mark: wall.newest.clone().max(old.clone()) };
+        let mut from = SuiteQl::new(S::FROM);
+        let lower = match &old {
+            Some(mark) => Some(wall.from(mark, client.config().overlap, client.now())?),
+            None => None,
+        };
+        if let Some(lower) = &lower {
+            from = from.then(" AND t.lastmodifieddate >= ").bind_moment(lower);
+        }
+        if known.is_none() {
+            self.events.push_back(FeedEvent::SnapshotStart);
+        }
+        let scan = Scan {
+            operation: S::OPERATION,
+            select: SuiteQl::new(
+                "SELECT t.id, TO_CHAR(t.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed",
+            ),
+            from,
+            keys: &[("t.id", "id")],
+            repeats: false,
+            counted: true,
+        };
+        // Whoever had a mark gets no snapshot, even if the mark stood before the first record.
+        let from = known.map(|_| lower.unwrap_or_else(|| "1970-01-01 00:00:00".to_owned()));
+        self.stage = Stage::Read(Box::new(Reading { scanning: scan.start(), wall, next, from }));
+        Ok(())
+    }
+
+    async fn read(&mut self, mut reading: Box<Reading>) -> Result<()> {
+        let client = self.shelf.client().clone();
+        if reading.scanning.is_done() {
+            if reading.from.is_none() {
+                self.events.push_back(FeedEvent::SnapshotEnd);
+            }
+            self.stage = Stage::Deletions(reading);
+            return Ok(());
+        }
+        let (rows, _) = reading.scanning.next(&client, &self.cx).await?;
+        let (shelf, cx, wall) = (self.shelf.clone(), self.cx.clone(), reading.wall.clone());
+        let jobs: Vec<_> = rows.iter().map(|row| Box::pin(one(&shelf, &cx, row, &wall))).collect();
+        let at_once = client.config().concurrency;
+        let events: Vec<Result<Option<FeedEvent<S::Record>>>> =
+            stream::iter(jobs).buffered(at_once).collect().await;
+        for event in events {
+            self.events.extend(event?);
+        }
+        self.stage = Stage::Read(reading);
+        Ok(())
+    }
+
+    async fn deletions(&mut self, reading: Box<Reading>) -> Result<()> {
+        if let Some(from) = &reading.from {
+            let client = self.shelf.client().clone();
+            let scan = Scan {
+                operation: S::OPERATION,
+                select: SuiteQl::new("SELECT d.recordid"),
+                from: SuiteQl::new(" FROM deletedrecord d WHERE LOWER(d.type) = ")
+                    .bind(S::KIND.to_lowercase())
+                    .then(" AND d.deleteddate >= ")
+                    .bind_moment(from),
+                keys: &[("d.recordid", "recordid")],
+                repeats: false,
+                counted: false,
+            };
+            let mut scanning = scan.start();
+            while !scanning.is_done() {
+                let (rows, _) = scanning.next(&client, &self.cx).await?;
+                for row in rows {
+                    let id = row.required("recordid")?;
+                    let read_started = client.now();
+                    if client.record(&self.cx, S::KIND, &RecordRef::id(id)).await?.is_none() {
+                        let key = Key::of(&client.0.system, id);
+                        self.events.push_back(FeedEvent::Delete { key, read_started });
+                    }
+                }
+            }
+        }
+        let token = serde_json::to_string(&reading.next)
+            .map_err(|e| Error::unexpected("a mark cannot be written").with_source(e))?;
+        let mark = Watermark { issuer: self.issuer.clone(), format: FORMAT, token };
+        self.events.push_back(FeedEvent::Checkpoint(mark));
+        Ok(())
+    }
+}
+
+/// One record of a page. What cannot be read by itself, because it is locked or broken, is told as such.
+async fn one<S: Shelf>(
+    shelf: &S,
+    cx: &Context,
+    row: &Row,
+    wall: &Wall,
+) -> Result<Option<FeedEvent<S::Record>>> {
+    let client = shelf.client();
+    let id = row.required("id")?;
+    let began = client.now();
+    let read = async {
+        match client.record(cx, S::KIND, &RecordRef::id(id)).await? {
+            // Deleted between the list and the read: the next pass tells.
+            None => Ok(None),
+            Some((record, at)) => shelf.read(cx, row, record, at, wall).await,
+        }
+    };
+    match read.await {
+        Ok(observed) => Ok(observed.map(|observed| FeedEvent::Upsert(Box::new(observed)))),
+        Err(error) if matches!(error.kind(), ErrorKind::Malformed | ErrorKind::Invalid { .. }) => {
+            let key = Key::of(&client.0.system, id);
+            let reason = error.message().to_owned();
+            Ok(Some(FeedEvent::Poison(Box::new(Poison::new(key, id, began, reason, Bytes::new())))))
+        }
+        Err(error) => Err(error),
+    }
+}

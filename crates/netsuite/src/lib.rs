@@ -1,0 +1,88 @@
+//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders in; stock, prices and fulfilments out;
+//! customers both ways.
+//!
+//! ```
+//! use erp_core::prelude::*;
+//! use netsuite::{NetsuiteClient, SecretSource};
+//!
+//! let erp = NetsuiteClient::builder("netsuite", "1234567_SB1")
+//!     .certificate("client-id", "certificate-id", SecretSource::file("netsuite-key.pem"))
+//!     .configure(|config| {
+//!         config.orders.ship_method = Some("5".to_owned());
+//!         config.orders.line_key_field = Some("custcol_commerce_line".to_owned());
+//!     });
+//! // The key is read when the client is made, so that one which cannot sign is told at once.
+//! assert_eq!(erp.build().unwrap_err().code(), "erp.config");
+//! ```
+//!
+//! # What each role does
+//!
+//! | role | by | how |
+//! | --- | --- | --- |
+//! | order sink | record service | one create under an external id, read back; lines are amended and closed; deposits for captured payments |
+//! | order statement | SuiteQL | heads by id and lines by transaction, both counted |
+//! | inventory source | SuiteQL | on hand or available, per place made of any locations, statuses or bins |
+//! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number |
+//! | price source | SuiteQL | levels with their quantity breaks, and what single customers pay |
+//! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
+//!
+//! # Our key
+//!
+//! A record's external id is made of its key ([`external_id`]) and NetSuite refuses a second record under it, so an order
+//! is created once, whatever happens to the answer. A copy that somebody makes by hand has no external id; with
+//! [`OrderConfig::key_field`](config::OrderConfig::key_field) it is found nevertheless, as *several*.
+//!
+//! # Log-on
+//!
+//! A certificate that is mapped to the integration record, role and user (machine to machine) is the default. Token-based
+//! authentication works while it lasts ([`auth::TBA_ENDS`]).
+//!
+//! # Money
+//!
+//! Lines travel with a price of their own and their amount to the coin. Without a shipping item NetSuite would drop the
+//! shipping cost silently: such an order is refused with the field named. Tax is NetSuite's, or the shop's by
+//! [`TaxMode`](config::TaxMode). A receipt says what NetSuite holds; tax is told for the document and not by line.
+//!
+//! # What NetSuite does silently, and what is done about it
+//!
+//! | NetSuite | here |
+//! | --- | --- |
+//! | ignores unknown fields | validation is always on: an unknown field is an error |
+//! | leaves null columns out of a row | read as nothing |
+//! | ends a query at 100,000 rows, wants an offset that the limit divides | lists go by key |
+//! | hides rows from a role, loses them between pages | counted before and after |
+//! | cuts times of change to the minute | overlap of at least two minutes |
+//! | writes times in a zone that it does not name | measured against REST, and checked daily by the doctor |
+//! | says `INVALID_LOGIN` whatever is wrong | the doctor ranks the candidates |
+//! | says "not found" for a missing permission | never taken for absence where it can be told apart |
+
+pub mod account;
+pub mod auth;
+mod client;
+pub mod config;
+mod customers;
+mod doctor;
+mod error;
+mod feed;
+mod filter;
+mod fulfillments;
+mod inventory;
+mod key;
+mod lookup;
+mod map;
+mod orders;
+mod permission;
+mod prices;
+mod records;
+mod restlet;
+pub mod suiteql;
+pub mod wire;
+
+pub use account::AccountId;
+pub use auth::{JwtAlgorithm, NetsuiteAuth, Secret, SecretSource};
+pub use client::{NetsuiteClient, NetsuiteClientBuilder};
+pub use config::NetsuiteConfig;
+pub use filter::RecordFilter;
+pub use key::{external_id, key_of};
+pub use records::IdPage;
+pub use restlet::Restlet;

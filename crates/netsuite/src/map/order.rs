@@ -1,0 +1,427 @@
+//! An order on its way into NetSuite.
+
+use super::{address_body, coin, cut, document_currency, share};
+use crate::config::{OrderConfig, OrderRecord, TaxMode};
+use crate::lookup::Item;
+use crate::wire::{Body, RecordRef};
+use erp_core::Decimal;
+use erp_core::error::{Error, ErrorKind, FieldError, Result};
+use erp_core::id::Sku;
+use erp_core::model::{Charge, Order, OrderLine, OrderSubmission, PaymentProgress, RouteTarget};
+use erp_core::money::{Currency, Side};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The price level that means "a price of its own"; any other calculates the rate anew.
+const CUSTOM_LEVEL: &str = "-1";
+/// How many decimal places a rate is sent with, where the amount does not divide.
+const RATE_SCALE: u32 = 8;
+/// What stands in a memo before the number of deposits.
+const DEPOSITS: &str = "; deposits: ";
+/// What the shipping's tax is called in tax details.
+const SHIPPING: &str = "shipping";
+
+/// What was looked up for an order.
+#[derive(Debug)]
+pub(crate) struct OrderParts<'a> {
+    pub(crate) external_id: &'a str,
+    /// The customer's internal id.
+    pub(crate) entity: &'a str,
+    /// The currency's internal id.
+    pub(crate) currency: &'a str,
+    pub(crate) items: &'a BTreeMap<Sku, Item>,
+}
+
+/// The lines of which anything is wanted, with their places in the order.
+pub(crate) fn wanted_lines(order: &Order) -> Vec<(usize, &OrderLine)> {
+    order.lines.iter().enumerate().filter(|(_, line)| line.wanted() > Decimal::ZERO).collect()
+}
+
+/// The whole order as one record.
+///
+/// # Errors
+/// `Invalid` naming every field that NetSuite could not hold.
+pub(crate) fn order_body(
+    config: &OrderConfig,
+    submission: &OrderSubmission,
+    parts: &OrderParts<'_>,
+) -> Result<Body> {
+    let order = &submission.order;
+    let route = &submission.route;
+    let side = config.currency_side;
+    let currency = document_currency(side, order);
+    let mut problems = Vec::new();
+    let mut body = Body::new().with("externalId", parts.external_id);
+    let word = |name: &str, own: &Option<String>| route.get(name).map(str::to_owned).or_else(|| own.clone());
+
+    body.put_some("customForm", word("form", &config.form).map(RecordRef::id));
+    body.put("entity", RecordRef::id(parts.entity));
+    body.put_some("subsidiary", word("subsidiary", &config.subsidiary).map(RecordRef::id));
+    body.put("currency", RecordRef::id(parts.currency));
+    body.put("tranDate", order.placed_at.date_in(&order.channel.zone).to_string());
+    if config.record == OrderRecord::SalesOrder {
+        let status = route.get("order_status").unwrap_or(&config.order_status);
+        body.put("orderStatus", Body::new().with("id", status));
+    }
+    for (name, field, own) in [
+        ("location", "location", &config.location),
+        ("department", "department", &config.department),
+        ("class", "class", &config.class),
+    ] {
+        body.put_some(field, word(name, own).map(RecordRef::id));
+    }
+    identification(config, order, &mut body);
+    body.put("billingAddress", address_body(&order.billing));
+    if let Some(shipping) = &order.shipping {
+        body.put("shippingAddress", address_body(shipping));
+    }
+    if !order.buyer.email().trim().is_empty() {
+        body.put("email", order.buyer.email().trim());
+    }
+    payment(config, order, &mut body, &mut problems);
+    shipping(config, order, side, currency, &mut body, &mut problems);
+    discount(config, order, side, currency, &mut body);
+
+    let mut lines = goods(config, submission, parts, currency, &mut problems);
+    lines.extend(fees(config, order, side, currency, &mut problems));
+    tax(config, order, side, currency, &mut body, &mut lines, &mut problems);
+    body.put("item", lines);
+
+    if problems.is_empty() {
+        return Ok(body);
+    }
+    let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    Err(Error::new(ErrorKind::Invalid { fields: problems }, text))
+}
+
+/// Our key, the buyer's number, and what people look for.
+fn identification(config: &OrderConfig, order: &Order, body: &mut Body) {
+    let own = order.purchase_order.as_deref().map(str::trim).filter(|number| !number.is_empty());
+    body.put("otherRefNum", cut(own.unwrap_or(&order.number), 45));
+    body.put("memo", memo(config, order));
+    if let Some(field) = &config.key_field {
+        body.put(field.as_str(), order.key.as_str());
+    }
+    for (field, source) in &config.fields {
+        let text = match source.as_str() {
+            "number" => Some(order.number.clone()),
+            "store" => Some(order.channel.store.clone()),
+            "website" => Some(order.channel.website.clone()),
+            "coupons" => Some(order.coupons.join(", ")),
+            name => match order.custom.get(name) {
+                None | Some(Value::Null) => None,
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(other) => Some(other.to_string()),
+            },
+        };
+        body.put_some(field.as_str(), text.filter(|text| !text.is_empty()));
+    }
+}
+
+/// How many deposits the order shall have: one for each tender with an amount, or one for the whole.
+pub(crate) fn deposits_of(config: &OrderConfig, order: &Order) -> usize {
+    if config.deposits.is_none() || order.payment.progress != PaymentProgress::Captured {
+        return 0;
+    }
+    let side = config.currency_side;
+    let tenders = order.payment.tenders.iter().filter(|tender| !tender.amount.side(side).is_zero()).count();
+    if tenders == 0 && order.totals.total.side(side).is_zero() { 0 } else { tenders.max(1) }
+}
+
+/// The number that people look for, and how many deposits belong to it: without that nobody could tell an order whose
+/// deposits got lost from one that has none.
+fn memo(config: &OrderConfig, order: &Order) -> String {
+    let number = cut(&order.number, 200);
+    match deposits_of(config, order) {
+        0 => number,
+        count => format!("{number}{DEPOSITS}{count}"),
+    }
+}
+
+/// How many deposits a memo says that there are.
+pub(crate) fn deposits_in(memo: &str) -> usize {
+    memo.rsplit_once(DEPOSITS).and_then(|(_, count)| count.trim().parse().ok()).unwrap_or(0)
+}
+
+fn payment(config: &OrderConfig, order: &Order, body: &mut Body, problems: &mut Vec<FieldError>) {
+    let method = &order.payment.method;
+    body.put_some("terms", config.terms.get(method).map(RecordRef::id));
+    if config.record == OrderRecord::CashSale {
+        match config.payment_methods.get(method) {
+            Some(id) => body.put("paymentMethod", RecordRef::id(id)),
+            None => problems.push(FieldError::new(
+                "payment.method",
+                "netsuite.no_payment_method",
+                format!("nothing says what {method} is in NetSuite; add it to orders.payment_methods"),
+            )),
+        }
+    }
+}
+
+fn shipping(
+    config: &OrderConfig,
+    order: &Order,
+    side: Side,
+    currency: Currency,
+    body: &mut Body,
+    problems: &mut Vec<FieldError>,
+) {
+    let Some(delivery) = &order.delivery else { return };
+    let cost = coin(delivery.net.side(side), currency);
+    match config.ship_methods.get(&delivery.code).or(config.ship_method.as_ref()) {
+        Some(id) => {
+            body.put("shipMethod", RecordRef::id(id));
+            body.put("shippingCost", cost);
+        }
+        // NetSuite would take the order and drop the cost.
+        None if !cost.is_zero() => problems.push(FieldError::new(
+            "delivery",
+            "netsuite.no_ship_method",
+            format!("shipping method {} has no shipping item; add it to orders.ship_methods", delivery.code),
+        )),
+        None => {}
+    }
+}
+
+/// One discount for the whole order, where an item is there to carry it; else lines carry what remains.
+fn discount(config: &OrderConfig, order: &Order, side: Side, currency: Currency, body: &mut Body) {
+    let Some(item) = &config.discount_item else { return };
+    let total: Decimal =
+        wanted_lines(order).iter().map(|(_, line)| share(line, line.discount.side(side), currency)).sum();
+    if !total.is_zero() {
+        body.put("discountItem", RecordRef::id(item));
+        body.put("discountRate", -total);
+    }
+}
+
+fn goods(
+    config: &OrderConfig,
+    submission: &OrderSubmission,
+    parts: &OrderParts<'_>,
+    currency: Currency,
+    problems: &mut Vec<FieldError>,
+) -> Vec<Body> {
+    let wanted = wanted_lines(&submission.order);
+    if wanted.is_empty() {
+        problems.push(FieldError::new("lines", "netsuite.no_lines", "nothing is left to order"));
+    }
+    if wanted.len() > config.lines_max {
+        let text = format!(
+            "{} lines are more than {}: split the order, or raise orders.lines_max",
+            wanted.len(),
+            config.lines_max
+        );
+        problems.push(FieldError::new("lines", "netsuite.too_many_lines", text));
+    }
+    let mut lines = Vec::with_capacity(wanted.len());
+    for (at, (index, line)) in wanted.iter().enumerate() {
+        if wanted.iter().take(at).any(|(_, other)| other.id == line.id) {
+            let path = format!("lines[{index}].id");
+            problems.push(FieldError::new(path, "netsuite.line_id_repeated", "another line has the same id"));
+        }
+        match line_body(config, &submission.route, *index, line, parts.items, currency) {
+            Ok(line) => lines.push(line),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    lines
+}
+
+/// One line of goods, with its amount to the coin and a rate that fits it.
+fn line_body(
+    config: &OrderConfig,
+    route: &RouteTarget,
+    index: usize,
+    line: &OrderLine,
+    items: &BTreeMap<Sku, Item>,
+    currency: Currency,
+) -> std::result::Result<Body, FieldError> {
+    let item = checked_item(index, line, items)?;
+    let side = config.currency_side;
+    let whole = if config.discount_item.is_some() { line.gross } else { line.net };
+    let amount = share(line, whole.side(side), currency);
+    let quantity = line.wanted();
+    let rate = amount.checked_div(quantity).unwrap_or_default().round_dp(RATE_SCALE);
+    let mut body = Body::new()
+        .with("item", RecordRef::id(&item.id))
+        .with("quantity", quantity)
+        .with("price", RecordRef::id(CUSTOM_LEVEL))
+        .with("rate", rate)
+        .with("amount", amount);
+    if let Some(unit) = &line.quantity.unit {
+        let known = config.units.get(unit.as_str()).ok_or_else(|| {
+            // Left out, the quantity would count in the item's sale unit: a box would become a piece.
+            let text = format!("nothing says what unit {unit} is in NetSuite; add it to orders.units");
+            FieldError::new(format!("lines[{index}].quantity"), "netsuite.unit_unknown", text)
+        })?;
+        body.put("units", known.as_str());
+    }
+    let location = route.get("location").or(config.location.as_deref());
+    body.put_some("location", location.map(RecordRef::id));
+    if let Some(field) = &config.line_key_field {
+        body.put(field.as_str(), line.id.as_str());
+    }
+    match config.tax.mode {
+        TaxMode::Override => body.put("taxDetailsReference", reference_of(line)),
+        TaxMode::Codes => {
+            let code = tax_code(config, line.tax.side(side), line.net.side(side));
+            let code = code.ok_or_else(|| no_code(format!("lines[{index}].tax")))?;
+            body.put("taxCode", RecordRef::id(code));
+        }
+        TaxMode::Netsuite | TaxMode::Item => {}
+    }
+    Ok(body)
+}
+
+fn checked_item<'a>(
+    index: usize,
+    line: &OrderLine,
+    items: &'a BTreeMap<Sku, Item>,
+) -> std::result::Result<&'a Item, FieldError> {
+    let path = format!("lines[{index}].sku");
+    match items.get(&line.sku) {
+        None => {
+            let text = format!("NetSuite knows no item {}", line.sku);
+            Err(FieldError::new(path, "netsuite.item_unknown", text))
+        }
+        Some(item) if item.inactive => {
+            let text = format!(
+                "item {} is inactive in NetSuite; activate it at Lists > Accounting > Items",
+                line.sku
+            );
+            Err(FieldError::new(path, "netsuite.item_inactive", text))
+        }
+        // A group becomes lines of its members, whose amounts nobody could compare with what was ordered.
+        Some(item) if item.kind == "Group" => {
+            let text =
+                format!("item {} is an item group, which NetSuite explodes; order a kit instead", line.sku);
+            Err(FieldError::new(path, "netsuite.item_group", text))
+        }
+        Some(item) => Ok(item),
+    }
+}
+
+fn fees(
+    config: &OrderConfig,
+    order: &Order,
+    side: Side,
+    currency: Currency,
+    problems: &mut Vec<FieldError>,
+) -> Vec<Body> {
+    let mut lines = Vec::new();
+    for (index, fee) in order.fees.iter().enumerate() {
+        let amount = coin(fee.net.side(side), currency);
+        if amount.is_zero() {
+            continue;
+        }
+        match &config.fee_item {
+            Some(item) => lines.push(charge_line(item, amount).with("description", cut(&fee.code, 200))),
+            None => problems.push(FieldError::new(
+                format!("fees[{index}]"),
+                "netsuite.no_fee_item",
+                format!("fee {} has no item; set orders.fee_item", fee.code),
+            )),
+        }
+    }
+    lines
+}
+
+fn charge_line(item: &str, amount: Decimal) -> Body {
+    Body::new()
+        .with("item", RecordRef::id(item))
+        .with("quantity", Decimal::ONE)
+        .with("price", RecordRef::id(CUSTOM_LEVEL))
+        .with("rate", amount)
+        .with("amount", amount)
+}
+
+fn tax(
+    config: &OrderConfig,
+    order: &Order,
+    side: Side,
+    currency: Currency,
+    body: &mut Body,
+    lines: &mut Vec<Body>,
+    problems: &mut Vec<FieldError>,
+) {
+    match config.tax.mode {
+        TaxMode::Netsuite => {}
+        TaxMode::Item => {
+            let total = all_tax(order, side, currency);
+            if let Some(item) = config.tax.item.as_ref().filter(|_| !total.is_zero()) {
+                lines.push(charge_line(item, total).with("isTaxable", false));
+            }
+        }
+        TaxMode::Codes => {
+            let charges: Vec<&Charge> = order.delivery.iter().collect();
+            for charge in charges {
+                match tax_code(config, charge.tax.side(side), charge.net.side(side)) {
+                    Some(code) => body.put("shippingTaxCode", RecordRef::id(code)),
+                    None => problems.push(no_code("delivery".to_owned())),
+                }
+            }
+        }
+        TaxMode::Override => {
+            body.put("taxDetailsOverride", true);
+            body.put("taxDetails", tax_details(config, order, side, currency));
+        }
+    }
+}
+
+/// The shop's tax by line, as SuiteTax takes it instead of its own.
+fn tax_details(config: &OrderConfig, order: &Order, side: Side, currency: Currency) -> Vec<Body> {
+    let detail = |reference: String, net: Decimal, tax: Decimal| {
+        let mut body = Body::new().with("taxDetailsReference", reference);
+        body.put_some("taxType", config.tax.tax_type.as_ref().map(RecordRef::id));
+        let code = tax_code(config, tax, net).or(config.tax.code.as_deref());
+        body.put_some("taxCode", code.map(RecordRef::id));
+        body.with("taxBasis", net).with("taxRate", rate_of(tax, net)).with("taxAmount", tax)
+    };
+    let of_line = |(_, line): &(usize, &OrderLine)| {
+        let net = share(line, line.net.side(side), currency);
+        detail(reference_of(line), net, share(line, line.tax.side(side), currency))
+    };
+    let charges = order.delivery.iter().chain(&order.fees).collect::<Vec<_>>();
+    let net: Decimal = charges.iter().map(|charge| coin(charge.net.side(side), currency)).sum();
+    let tax: Decimal = charges.iter().map(|charge| coin(charge.tax.side(side), currency)).sum();
+    let more = (!tax.is_zero()).then(|| detail(SHIPPING.to_owned(), net, tax));
+    wanted_lines(order).iter().map(of_line).chain(more).collect()
+}
+
+fn reference_of(line: &OrderLine) -> String {
+    format!("line-{}", line.id)
+}
+
+fn all_tax(order: &Order, side: Side, currency: Currency) -> Decimal {
+    let lines = wanted_lines(order);
+    let of_lines = lines.iter().map(|(_, line)| share(line, line.tax.side(side), currency));
+    let of_charges =
+        order.delivery.iter().chain(&order.fees).map(|charge| coin(charge.tax.side(side), currency));
+    of_lines.chain(of_charges).sum()
+}
+
+fn rate_of(tax: Decimal, net: Decimal) -> Decimal {
+    let share = tax.checked_mul(Decimal::ONE_HUNDRED).and_then(|tax| tax.checked_div(net));
+    share.unwrap_or_default().round_dp(4).normalize()
+}
+
+/// The code of the rate that comes nearest to what was taxed; small amounts round far from their rate.
+fn tax_code(config: &OrderConfig, tax: Decimal, net: Decimal) -> Option<&str> {
+    let rate = rate_of(tax, net);
+    let known = config.tax.codes.iter().filter_map(|(text, code)| {
+        let known: Decimal = text.trim().parse().ok()?;
+        let expected = net.checked_mul(known)?.checked_div(Decimal::ONE_HUNDRED)?;
+        let near = (expected - tax).abs() <= Decimal::new(2, 2);
+        near.then_some(((known - rate).abs(), code.as_str()))
+    });
+    known.min_by_key(|(distance, _)| *distance).map(|(_, code)| code).or(config.tax.code.as_deref())
+}
+
+fn no_code(path: String) -> FieldError {
+    let text = "no tax code has this rate; add it to orders.tax.codes";
+    FieldError::new(path, "netsuite.no_tax_code", text)
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -1,0 +1,287 @@
+//! The emulator as a world for the conformance suite and for whole journeys.
+
+use async_trait::async_trait;
+use erp_core::model::{
+    Basis, Customer, InventoryLevel, Order, OrderSubmission, Price, PriceScope, RouteTarget,
+};
+use erp_core::prelude::*;
+use erp_testkit::clock::VirtualClock;
+use erp_testkit::conformance::{Failure, Harness, Spot, Verdict as Trial};
+use erp_testkit::emulator::ServerOptions;
+use erp_testkit::fault::{Fault, FaultPlan, Rule};
+use erp_testkit::model::{SKUS, Sample};
+use netsuite::auth::JwtAlgorithm;
+use netsuite::config::TaxMode;
+use netsuite::{NetsuiteAuth, NetsuiteClient, NetsuiteConfig, external_id};
+use netsuite_emulator::{Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, Quirk};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A customer with a number of its own.
+pub(crate) const CUSTOMER: u64 = 500;
+/// The zone of the account: one whose clocks change.
+pub(crate) const ZONE: &str = "America/Los_Angeles";
+/// How long it takes until somebody has mended a fault, so that the client's breaker lets a probe through.
+const MENDING: Duration = Duration::from_secs(60);
+const LOCATIONS: [u64; 2] = [1, 2];
+const EUR: u64 = 1;
+const KEY_FIELD: &str = "custbody_commerce_key";
+
+/// How a client logs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogOn {
+    Oauth2,
+    Tba,
+}
+
+/// A running NetSuite on virtual time, and what it takes to reach it.
+pub(crate) struct World {
+    pub(crate) clock: VirtualClock,
+    pub(crate) emulator: NetsuiteEmulator,
+    pub(crate) log_on: LogOn,
+    made: AtomicU64,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("World")
+    }
+}
+
+impl World {
+    pub(crate) async fn start(log_on: LogOn, quirks: &[Quirk]) -> Self {
+        let clock = VirtualClock::new(Timestamp::from_secs(1_780_000_000));
+        let server = ServerOptions::new().on(&clock).with_faults(FaultPlan::new());
+        let mut options = NetsuiteOptions::new().with_server(server);
+        for quirk in quirks {
+            options = options.with_quirk(*quirk);
+        }
+        let emulator = netsuite_emulator::start(options).await.expect("loopback can be listened on");
+        emulator.world.seed(&seed());
+        Self { clock, emulator, log_on, made: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn auth(&self) -> NetsuiteAuth {
+        let emulator = &self.emulator;
+        match self.log_on {
+            LogOn::Oauth2 => {
+                NetsuiteAuth::oauth2(emulator.client_id(), emulator.certificate_id(), emulator.private_key())
+                    .with_algorithm(JwtAlgorithm::Es256)
+            }
+            LogOn::Tba => {
+                let keys = emulator.world.tba();
+                NetsuiteAuth::tba(
+                    keys.consumer_key.as_str(),
+                    keys.consumer_secret.as_str(),
+                    keys.token.as_str(),
+                    keys.token_secret.as_str(),
+                )
+            }
+        }
+    }
+
+    pub(crate) fn client(&self) -> NetsuiteClient {
+        self.client_with(|_| {})
+    }
+
+    /// A client with a configuration of its own; small pages, so that paging is met.
+    pub(crate) fn client_with(
+        &self,
+        change: impl FnOnce(&mut NetsuiteConfig) + Send + 'static,
+    ) -> NetsuiteClient {
+        NetsuiteClient::builder("netsuite", self.emulator.account())
+            .base_url(self.emulator.base_url())
+            .auth(self.auth())
+            .clock(self.clock.shared())
+            .configure(|config| {
+                config.page_size = 3;
+                config.time_zone = Some(Zone::named(ZONE).expect("the zone is there"));
+                let orders = &mut config.orders;
+                orders.ship_method = Some("5".to_owned());
+                orders.key_field = Some(KEY_FIELD.to_owned());
+                orders.line_key_field = Some("custcol_commerce_line".to_owned());
+                orders.tax.mode = TaxMode::Override;
+                orders.tax.tax_type = Some("1".to_owned());
+                orders.tax.code = Some("1".to_owned());
+                config.customers.subsidiary = Some("1".to_owned());
+                change(config);
+            })
+            .build()
+            .expect("the config is right")
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "sockets are real, so quiet can only be told in real time")]
+    pub(crate) async fn wake(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let _ = self.clock.advance_to_next();
+        }
+    }
+}
+
+fn item_id(index: usize) -> u64 {
+    100 + index as u64
+}
+
+pub(crate) fn seed() -> NetsuiteSeed {
+    let mut seed = NetsuiteSeed::new()
+        .with_zone(ZONE)
+        .with_subsidiary(1, "Retail")
+        .with_currency(EUR, "EUR")
+        .with_price_level(1, "Base Price")
+        .with_ship_item(5, "Parcel")
+        .with_account(58, "Shrinkage")
+        .with_payment_method(1, "Card")
+        .with_custom_field(KEY_FIELD)
+        .with_custom_field("custcol_commerce_line")
+        .with_tax_rate("DE", Decimal::from(19))
+        .with_customer(netsuite_emulator::Customer::company(CUSTOMER, "Retail GmbH", "buy@retail.test"));
+    for location in LOCATIONS {
+        seed = seed.with_location(location, &format!("Hall {location}"));
+    }
+    for (index, sku) in SKUS.iter().enumerate() {
+        seed = seed.with_item(Item::new(item_id(index), *sku));
+        seed =
+            seed.with_price(netsuite_emulator::Price::level(item_id(index), 1, EUR, Decimal::new(1999, 2)));
+        for location in LOCATIONS {
+            seed = seed.with_stock(item_id(index), location, 1000);
+        }
+    }
+    seed
+}
+
+fn rule(method: &'static str, path: &str, after: usize, times: usize, fault: Fault) -> Rule {
+    Rule { after, times, ..Rule::once(Some(method), path, fault) }
+}
+
+#[async_trait]
+impl Harness for World {
+    fn connector(&self) -> Arc<dyn Connector> {
+        Arc::new(self.client())
+    }
+
+    fn requests(&self) -> usize {
+        self.emulator.server.log().len()
+    }
+
+    fn inject(&self, spot: Spot, after: usize, times: usize, fault: Fault) -> bool {
+        let (method, path, skip) = match spot {
+            Spot::FindOrder => ("GET", "/record/v1/salesOrder", 0),
+            Spot::CreateOrder => ("POST", "/record/v1/salesOrder", 0),
+            Spot::ReadCustomers => ("POST", "/suiteql", 0),
+            // A scan counts before it reads.
+            Spot::OrderStatement | Spot::ReadInventory | Spot::ReadPrices | Spot::ReadFulfillments => {
+                ("POST", "/suiteql", 1)
+            }
+            _ => return false,
+        };
+        let after = if after == 0 { 0 } else { after + skip };
+        self.emulator.server.faults().add(rule(method, path, after, times, fault));
+        true
+    }
+
+    fn clear_faults(&self) {
+        self.emulator.server.faults().clear();
+        self.clock.advance(MENDING);
+    }
+
+    fn set_down(&self, down: bool) {
+        self.emulator.server.faults().set_down(down);
+        if !down {
+            self.clock.advance(MENDING);
+        }
+    }
+
+    async fn pass(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    async fn drive(&self) {
+        self.wake().await;
+    }
+
+    fn commit_lag(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let keys = self.emulator.world.tba();
+        let key = self.emulator.private_key().lines().nth(1).unwrap_or_default().to_owned();
+        vec![keys.consumer_secret.clone(), keys.token_secret.clone(), key]
+    }
+
+    fn submission(&self, order: Order) -> OrderSubmission {
+        OrderSubmission::new(order, RouteTarget::new()).with_customer(Some(CUSTOMER.to_string().into()))
+    }
+
+    async fn documents(&self, key: &Key) -> Trial<usize> {
+        Ok(self.emulator.world.orders_by(KEY_FIELD, key.as_str()).len())
+    }
+
+    async fn duplicate_document(&self, key: &Key) -> Trial {
+        let external = external_id(key)?;
+        let held = self.emulator.world.orders_by("externalId", &external);
+        let double = held.first().and_then(|order| self.emulator.world.duplicate_order(order.id));
+        double.map(drop).ok_or_else(|| Failure("there is nothing to duplicate".to_owned()))
+    }
+
+    fn stocked(&self) -> Vec<(Sku, LocationId)> {
+        SKUS.iter()
+            .flat_map(|sku| LOCATIONS.map(|at| (Sku::from(*sku), LocationId::from(at.to_string()))))
+            .collect()
+    }
+
+    async fn set_stock(&self, sku: &Sku, location: &LocationId, quantity: Decimal) -> Trial {
+        let world = &self.emulator.world;
+        let item = world.item_id(sku.as_str()).ok_or_else(|| Failure(format!("no item {sku}")))?;
+        world.set_stock(item, location.as_str().parse().unwrap_or_default(), quantity);
+        Ok(())
+    }
+
+    async fn stock(&self) -> Trial<Vec<InventoryLevel>> {
+        let world = &self.emulator.world;
+        let level = |(sku, location): (Sku, LocationId)| {
+            let item = world.item_id(sku.as_str()).unwrap_or_default();
+            let held = world.stock(item, location.as_str().parse().unwrap_or_default());
+            InventoryLevel::new(sku, location, Quantity::new(held), Basis::OnHand, self.clock.now())
+        };
+        Ok(self.stocked().into_iter().map(level).collect())
+    }
+
+    async fn set_price(&self, price: Price) -> Trial {
+        let world = &self.emulator.world;
+        let item = world.item_id(price.sku.as_str()).ok_or_else(|| Failure("no item".to_owned()))?;
+        let seeded = match price.scope {
+            PriceScope::Customer(_) => {
+                netsuite_emulator::Price::customer(item, CUSTOMER, EUR, price.price.amount)
+            }
+            _ => netsuite_emulator::Price::level(item, 1, EUR, price.price.amount),
+        };
+        // The first break counts from nothing on.
+        let from = if price.from_quantity <= Decimal::ONE { Decimal::ZERO } else { price.from_quantity };
+        world.put_price(&seeded.from(from));
+        Ok(())
+    }
+
+    async fn register(&self, customer: Customer) -> Trial<Key> {
+        let id = self.emulator.world.next_id();
+        let seeded =
+            netsuite_emulator::Customer::person(id, customer.first_name, customer.last_name, customer.email);
+        self.emulator.world.put_customer(&seeded);
+        Ok(Key::of(&"netsuite".into(), id))
+    }
+
+    async fn post_delivery(&self) -> Trial<Key> {
+        let seed = 1_000 + self.made.fetch_add(1, Ordering::Relaxed);
+        let mut order = Sample::new(seed).order_of(2);
+        order.key = Key::from(format!("sample:d{seed}"));
+        let outcome = self.client().submit_orders(&Context::new(), &[self.submission(order)]).await.remove(0);
+        let Outcome::Applied(receipt) = outcome else {
+            return Err(Failure(format!("no order to deliver: {outcome:?}")));
+        };
+        let order = receipt.native_id.as_str().parse().unwrap_or_default();
+        let made = self.emulator.world.fulfil(order, LOCATIONS[0], &[Parcel::new("1Z1")]).map_err(Failure)?;
+        Ok(Key::of(&"netsuite".into(), made))
+    }
+}
