@@ -325,8 +325,14 @@ async fn trial(client: &NetsuiteClient, cx: &Context, trial: Trial) -> Result<Se
 
 /// What is wrong with a trial, and who mends it where. NetSuite calls a missing permission "not found" in places.
 fn trouble(check: &str, error: &Error, lack: &Lack) -> Finding {
+    // A table that the role may not read is "not found" in some accounts, and then the query is what is said to be wrong.
+    let dressed_up =
+        matches!(error.kind(), ErrorKind::Invalid { .. }) && error.message().contains("not found");
     let detail = match error.kind() {
         ErrorKind::Permission { .. } => format!("the role lacks {lack}"),
+        _ if dressed_up => {
+            format!("NetSuite says \"not found\": the role lacks {lack}, or the feature is off")
+        }
         ErrorKind::NotFound | ErrorKind::Config => {
             format!("NetSuite says \"{}\": the role lacks {lack}, or the feature is off", error.message())
         }

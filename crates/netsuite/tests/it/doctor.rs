@@ -1,0 +1,167 @@
+//! The doctor, with each permission missing alone.
+
+use crate::world::{LogOn, World};
+use erp_core::prelude::*;
+use futures_util::future::{Either, select};
+use netsuite_emulator::{Level, Quirk};
+use std::pin::pin;
+
+const NEEDS: [Need; 6] = [
+    Need::WriteOrders,
+    Need::ReadInventory,
+    Need::ReadCustomers,
+    Need::WriteCustomers,
+    Need::ReadPrices,
+    Need::ReadFulfillments,
+];
+
+/// What the flows need: permission, level, and the level below it.
+const NEEDED: [(&str, Level, Option<Level>); 15] = [
+    ("ADMI_RESTWEBSERVICES", Level::Full, None),
+    ("ADMI_LOGIN_OAUTH2", Level::Full, None),
+    ("REPO_ANALYTICS", Level::Edit, Some(Level::View)),
+    ("LIST_ITEM", Level::View, None),
+    ("LIST_LOCATION", Level::View, None),
+    ("LIST_CURRENCY", Level::View, None),
+    ("LIST_CUSTJOB", Level::View, None),
+    ("LIST_CUSTJOB", Level::Create, Some(Level::View)),
+    ("LIST_CUSTJOB", Level::Edit, Some(Level::Create)),
+    ("TRAN_FIND", Level::View, None),
+    ("TRAN_SALESORD", Level::View, None),
+    ("TRAN_SALESORD", Level::Create, Some(Level::View)),
+    ("TRAN_SALESORD", Level::Edit, Some(Level::Create)),
+    ("TRAN_ITEMSHIP", Level::View, None),
+    ("ADMI_ACCOUNTINGLIST", Level::View, None),
+];
+
+async fn probe(world: &World, needs: &[Need]) -> Vec<Finding> {
+    let client = world.client();
+    let cx = Context::new();
+    let probing = pin!(client.probe(&cx, needs));
+    match select(probing, pin!(world.wake())).await {
+        Either::Left((findings, _)) => findings,
+        Either::Right(((), _)) => unreachable!("the world is driven for ever"),
+    }
+}
+
+fn bad(findings: &[Finding]) -> Vec<&Finding> {
+    findings.iter().filter(|finding| finding.verdict == Verdict::Bad).collect()
+}
+
+fn take_away(world: &World, permission: &str, below: Option<Level>) {
+    match below {
+        Some(level) => world.emulator.world.grant(permission, level),
+        None => world.emulator.world.deny(permission),
+    }
+}
+
+#[tokio::test]
+async fn all_is_well_where_all_is_granted() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let findings = probe(&world, &NEEDS).await;
+    assert_eq!(bad(&findings), Vec::<&Finding>::new());
+    assert!(findings.iter().any(|finding| finding.check == "amend and close sales orders"));
+}
+
+/// The table: each permission alone, with the role's own list at hand and without.
+#[tokio::test]
+async fn each_missing_permission_is_named_alone_with_its_level_and_menu() {
+    let mut told = 0;
+    for readable in [true, false] {
+        for (permission, level, below) in NEEDED {
+            let world = World::start(LogOn::Oauth2, &[]).await;
+            if !readable {
+                world.emulator.world.deny("ADMI_MANAGEROLES");
+            }
+            take_away(&world, permission, below);
+            let findings = probe(&world, &NEEDS).await;
+            let found = bad(&findings);
+            assert!(!found.is_empty(), "{permission} below {level:?} was not noticed");
+            for finding in &found {
+                let text = format!("{} {}", finding.detail, finding.remedy);
+                assert!(text.contains(permission), "{permission}: {finding:?}");
+                assert!(text.contains("Manage Roles"), "{permission}: the menu is named: {finding:?}");
+            }
+            // Where the answer is the role's own list or a refusal by name, no other permission is named.
+            if !permission.starts_with("ADMI_REST") && !permission.starts_with("ADMI_LOGIN") {
+                let others = NEEDED.iter().filter(|(other, ..)| *other != permission);
+                for (other, ..) in others {
+                    let named = found.iter().any(|finding| finding.detail.contains(&format!("({other})")));
+                    assert!(!named, "{other} was named, and {permission} was missing: {found:?}");
+                }
+                let wanted = format!("{permission}) at {level:?}");
+                assert!(found.iter().any(|finding| finding.detail.contains(&wanted)), "{wanted}: {found:?}");
+            }
+            told += 1;
+        }
+    }
+    assert_eq!(told, 2 * NEEDED.len());
+}
+
+#[tokio::test]
+async fn the_token_log_on_needs_its_own_permission() {
+    let world = World::start(LogOn::Tba, &[]).await;
+    let findings = probe(&world, &NEEDS).await;
+    assert_eq!(bad(&findings), Vec::<&Finding>::new());
+    assert!(findings.iter().any(|finding| finding.detail.contains("2027.1")), "its end is told");
+    world.emulator.world.deny("ADMI_LOGIN_OAUTH");
+    let findings = probe(&world, &NEEDS).await;
+    assert!(bad(&findings)[0].remedy.contains("ADMI_LOGIN_OAUTH"), "{findings:?}");
+}
+
+/// NetSweet/netsuite#341 and fylein/netsuite-sdk-py#110.
+#[tokio::test]
+async fn a_permission_that_is_dressed_up_is_told_as_one() {
+    for quirk in [Quirk::PermissionAsNotFound, Quirk::SilentEmpty] {
+        let world = World::start(LogOn::Oauth2, &[quirk]).await;
+        world.emulator.world.deny("ADMI_MANAGEROLES");
+        world.emulator.world.deny("LIST_CURRENCY");
+        let findings = probe(&world, &[Need::WriteOrders]).await;
+        let about: Vec<_> = findings.iter().filter(|finding| finding.verdict != Verdict::Good).collect();
+        let text = format!("{about:?}");
+        assert!(text.contains("LIST_CURRENCY") && text.contains("Manage Roles"), "{quirk:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn fields_and_zones_of_the_configuration_are_checked() {
+    let world = World::start(LogOn::Oauth2, &[Quirk::SchemaWithoutFields]).await;
+    let client = world.client_with(|config| {
+        config.orders.key_field = Some("custbody_no_such".to_owned());
+        config.orders.line_key_field = None;
+        config.time_zone = Some(Zone::named("Europe/Berlin").unwrap());
+    });
+    let cx = Context::new();
+    let probing = pin!(client.probe(&cx, &NEEDS));
+    let Either::Left((findings, _)) = select(probing, pin!(world.wake())).await else { unreachable!() };
+    let text = format!(
+        "{:?}",
+        findings.iter().filter(|finding| finding.verdict != Verdict::Good).collect::<Vec<_>>()
+    );
+    assert!(text.contains("custbody_no_such"), "{text}");
+    assert!(text.contains("line_key_field"), "{text}");
+    assert!(text.contains("-07:00"), "the measured zone is told: {text}");
+}
+
+#[tokio::test]
+async fn a_wrong_secret_and_a_wrong_key_are_told_apart_from_permissions() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let auth = netsuite::NetsuiteAuth::oauth2(
+        "someone-else",
+        world.emulator.certificate_id(),
+        world.emulator.private_key(),
+    )
+    .with_algorithm(netsuite::JwtAlgorithm::Es256);
+    let client = netsuite::NetsuiteClient::builder("netsuite", world.emulator.account())
+        .base_url(world.emulator.base_url())
+        .auth(auth)
+        .clock(world.clock.shared())
+        .build()
+        .unwrap();
+    let cx = Context::new();
+    let probing = pin!(client.probe(&cx, &NEEDS));
+    let Either::Left((findings, _)) = select(probing, pin!(world.wake())).await else { unreachable!() };
+    assert_eq!(findings.len(), 1, "nothing else is tried: {findings:?}");
+    assert!(findings[0].remedy.contains("Login Audit Trail"), "{findings:?}");
+    assert_eq!(world.emulator.world.audit().last().map(String::as_str), Some("InvalidIssuer"));
+}

@@ -1,0 +1,8 @@
+//! The connector against the emulator: permissions, traps, journeys.
+
+#[path = "../world/mod.rs"]
+mod world;
+
+mod doctor;
+mod orders;
+mod traps;
