@@ -256,6 +256,7 @@ impl HttpClient {
             return Tried::Refreshed;
         }
         let Some(mut error) = inner.classify.classify(call, &response) else {
+            inner.quota.served();
             return Tried::Answered(response);
         };
         if error.kind().heals_by_itself()
@@ -266,7 +267,10 @@ impl HttpClient {
         }
         let health = match error.kind() {
             ErrorKind::Throttled => {
-                inner.quota.close_for(error.retry_after().unwrap_or(THROTTLED_PAUSE));
+                // Where strangers use the same lanes, one lane too many was asked for: the others go on.
+                if error.retry_after().is_some() || !inner.quota.refused() {
+                    inner.quota.close_for(error.retry_after().unwrap_or(THROTTLED_PAUSE));
+                }
                 Health::Silent
             }
             ErrorKind::Transient if response.status.is_server_error() => Health::Sick,

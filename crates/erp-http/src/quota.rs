@@ -3,6 +3,9 @@
 //! Orders go before inventory, inventory before back-fill. Who has waited longer than [`Limits::aging`] gets every fourth
 //! grant, so that nothing starves, and orders still keep three quarters of the quota. The quota learns: a throttled answer
 //! closes the gate for everybody for as long as the server asked, and a vendor's head-room headers slow it before that.
+//!
+//! Where strangers use the same lanes ([`Limits::with_strangers`]) a refusal that names no time closes no gate: it takes one
+//! lane off, and lanes are tried again one at a time. Some are reserved for orders while there are any, and lent otherwise.
 
 use crate::request::Response;
 use erp_core::context::Priority;
@@ -12,9 +15,13 @@ use futures_util::future::select;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+mod share;
+
+use share::{Learnt, Share};
 
 /// One grant in this many goes to whoever has waited too long.
 const AGED_EVERY: u64 = 4;
@@ -33,6 +40,8 @@ pub struct Limits {
     pub patience: Duration,
     /// The longest time for which an answer can close the gate, whatever it asks. Default 15 min.
     pub closed_max: Duration,
+    /// Whether others use the same lanes, and what is held back for orders.
+    share: Option<Share>,
 }
 
 /// So many requests in so much time, with a burst.
@@ -58,6 +67,7 @@ impl Default for Limits {
             aging: Duration::from_secs(30),
             patience: Duration::from_secs(60),
             closed_max: Duration::from_secs(15 * 60),
+            share: None,
         }
     }
 }
@@ -80,6 +90,15 @@ impl Limits {
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
+        self
+    }
+
+    /// States that others use the same lanes: `concurrency` is the most that this process may ever have, and what it has
+    /// at the moment is learnt from refusals. While an order called within the last half minute, `reserve` lanes are for
+    /// orders alone; else all are lent to whoever waits.
+    #[must_use]
+    pub fn with_strangers(mut self, reserve: usize) -> Self {
+        self.share = Some(Share { reserve, recent: Duration::from_secs(30) });
         self
     }
 
@@ -138,6 +157,10 @@ struct State {
     /// A slower interval learnt from head-room headers, and until when it holds.
     pace: Option<(Duration, Timestamp)>,
     in_flight: usize,
+    /// Of them, those that are no orders.
+    others_in_flight: usize,
+    learnt: Learnt,
+    last_order: Timestamp,
     grants: u64,
     next_ticket: u64,
     waiting: BTreeMap<u64, Waiter>,
@@ -167,11 +190,30 @@ impl Quota {
             closed_until: Timestamp::MIN,
             pace: None,
             in_flight: 0,
+            others_in_flight: 0,
+            learnt: Learnt::new(limits.concurrency),
+            last_order: Timestamp::MIN,
             grants: 0,
             next_ticket: 0,
             waiting: BTreeMap::new(),
         };
         Self(Arc::new(Shared { limits, clock, state: Mutex::new(state) }))
+    }
+
+    /// The quota that this process has under `name`, such as a host and an account: whoever asks for it first makes it, and
+    /// all others share it while anybody holds it, also where two systems of a configuration are one account. The limits and
+    /// the clock of the first hold for all.
+    #[must_use]
+    pub fn shared(name: &str, limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        static KNOWN: Mutex<BTreeMap<String, Weak<Shared>>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, quota| quota.strong_count() > 0);
+        if let Some(held) = known.get(name).and_then(Weak::upgrade) {
+            return Self(held);
+        }
+        let made = Self::new(limits, clock);
+        known.insert(name.to_owned(), Arc::downgrade(&made.0));
+        made
     }
 
     /// Waits for a turn. A cost above the burst is granted when one request would be, and paid off afterwards. Dropping the
@@ -191,7 +233,7 @@ impl Quota {
             let now = self.0.clock.now();
             let turn = self.state().turn(place.ticket, now, &self.0.limits);
             let wait = match turn {
-                Turn::Granted => return Ok(Permit(self.clone())),
+                Turn::Granted => return Ok(Permit(self.clone(), priority)),
                 Turn::Closed(left) => return Err(refusal("the system asked for a pause", left)),
                 Turn::Wait(wait) => wait,
             };
@@ -215,6 +257,41 @@ impl Quota {
         let mut state = self.state();
         state.closed_until = state.closed_until.max(until);
         state.waiting.values().for_each(|waiter| waiter.notify.notify_one());
+    }
+
+    /// A request was refused without a word on when to come again. `false` if nothing is learnt from that here, and the
+    /// gate should close.
+    pub(crate) fn refused(&self) -> bool {
+        if self.0.limits.share.is_none() {
+            return false;
+        }
+        let now = self.0.clock.now();
+        let mut state = self.state();
+        let in_flight = state.in_flight;
+        state.learnt.refused(in_flight, now);
+        true
+    }
+
+    /// A request was served.
+    pub(crate) fn served(&self) {
+        if self.0.limits.share.is_none() {
+            return;
+        }
+        let now = self.0.clock.now();
+        let share = self.0.limits.concurrency;
+        let mut state = self.state();
+        let all_busy = state.in_flight >= state.learnt.allowed() && !state.waiting.is_empty();
+        state.learnt.served(share, all_busy, now);
+        state.wake_next(now, &self.0.limits);
+    }
+
+    /// How many requests may be in flight at the moment, and how many were refused so far where others use the lanes too.
+    pub fn lanes(&self) -> (usize, u64) {
+        let state = self.state();
+        match self.0.limits.share {
+            Some(_) => (state.learnt.allowed(), state.learnt.refused_so_far()),
+            None => (self.0.limits.concurrency, 0),
+        }
     }
 
     /// Takes a vendor's head-room to heart: the rest is spread evenly until it resets; none left closes the gate.
@@ -270,7 +347,7 @@ impl State {
             self.wake_next(now, limits);
             return Turn::Wait(None);
         }
-        if self.in_flight >= limits.concurrency {
+        if !self.has_lane(ticket, now, limits) {
             return Turn::Wait(None);
         }
         let (interval, tolerance) = self.interval(now, limits);
@@ -278,12 +355,31 @@ impl State {
         if opens > now {
             return Turn::Wait(Some(opens.since(now)));
         }
-        let cost = self.waiting.remove(&ticket).map_or(1, |waiter| waiter.cost);
+        let (cost, priority) = self
+            .waiting
+            .remove(&ticket)
+            .map_or((1, Priority::Orders), |waiter| (waiter.cost, waiter.priority));
         self.due = self.due.max(now).plus(interval.saturating_mul(cost));
         self.in_flight += 1;
+        match priority {
+            Priority::Orders => self.last_order = now,
+            _ => self.others_in_flight += 1,
+        }
         self.grants += 1;
         self.wake_next(now, limits);
         Turn::Granted
+    }
+
+    /// Whether there is a lane for whoever is next: those that are reserved are for orders alone.
+    fn has_lane(&self, ticket: u64, now: Timestamp, limits: &Limits) -> bool {
+        let Some(share) = limits.share else { return self.in_flight < limits.concurrency };
+        let allowed = self.learnt.allowed().min(limits.concurrency);
+        if self.in_flight >= allowed {
+            return false;
+        }
+        let is_order = self.waiting.get(&ticket).is_some_and(|waiter| waiter.priority == Priority::Orders);
+        let orders_about = now.since(self.last_order) < share.recent && self.last_order != Timestamp::MIN;
+        is_order || !orders_about || self.others_in_flight < allowed.saturating_sub(share.reserve).max(1)
     }
 
     fn interval(&self, now: Timestamp, limits: &Limits) -> (Duration, Duration) {
@@ -299,6 +395,8 @@ impl State {
         if self.grants % AGED_EVERY == AGED_EVERY - 1
             && let Some((ticket, waiter)) = oldest
             && now.since(waiter.since) >= limits.aging
+            // Who may not go yet must not keep an order from the lane that is held back for it.
+            && self.has_lane(*ticket, now, limits)
         {
             return Some(*ticket);
         }
@@ -332,12 +430,15 @@ impl Drop for Place {
 
 /// The right to have one request in flight; dropping it gives the place to the next.
 #[must_use]
-pub struct Permit(Quota);
+pub struct Permit(Quota, Priority);
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.in_flight = state.in_flight.saturating_sub(1);
+        if self.1 != Priority::Orders {
+            state.others_in_flight = state.others_in_flight.saturating_sub(1);
+        }
         drop(state);
         self.0.wake_next();
     }

@@ -14,7 +14,7 @@ use erp_core::id::SystemId;
 use erp_core::roles::{CustomerStore, FulfillmentSource, InventorySource, OrderSink, PriceSource};
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::auth::oauth2::OAuth2;
-use erp_http::quota::Limits;
+use erp_http::quota::{Limits, Quota};
 use erp_http::{Authorize, Call, HttpClient, Request, Response, Transport};
 use http::HeaderName;
 use http::header::ACCEPT;
@@ -149,6 +149,12 @@ impl NetsuiteClient {
             .with_header(HeaderName::from_static(NAME_VALIDATION), "Error")
             .with_json(body.to_string());
         self.0.http.execute(cx, self.create_call("netsuite.post"), request).await
+    }
+
+    /// How many of the account's concurrent requests this process may use at the moment, as it has learnt from refusals,
+    /// and how many requests were refused so far.
+    pub fn lanes(&self) -> (usize, u64) {
+        self.0.http.quota().lanes()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -350,11 +356,15 @@ impl NetsuiteClientBuilder {
                 (credential.authorize, credential.oauth2)
             }
         };
+        // The account's concurrent requests are shared with other integrations, and by all clients of this process.
+        let limits = Limits::new().with_concurrency(config.concurrency).with_strangers(config.order_lanes);
+        let name = format!("{} account {}", hosts.suitetalk, config.account);
+        let quota = Quota::shared(&name, limits, Arc::clone(&clock));
         let errors = Arc::new(NetsuiteErrors::new(system.clone()));
         let mut http = HttpClient::builder(system.clone(), &hosts.suitetalk, errors)
             .authorize(authorize)
             .clock(clock)
-            .limits(Limits::new().with_concurrency(config.concurrency))
+            .quota(quota)
             .timeout(config.read_timeout);
         if hosts.restlets != hosts.suitetalk {
             http = http.also_origin(&hosts.restlets);

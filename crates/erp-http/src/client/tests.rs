@@ -382,4 +382,5 @@ fn answers_that_say_the_system_is_sick_open_the_breaker() {
     assert!(matches!(world.client.breaker_state(), BreakerState::Open { .. }));
 }
 
+mod broker;
 mod metrics_and_spans;

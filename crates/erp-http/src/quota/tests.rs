@@ -188,3 +188,33 @@ fn head_room_slows_and_closes() {
     quota.learn(HeadRoom::new(u64::MAX, secs(7)));
     assert_eq!(instants(&clock, &quota, 2), [17_000, 17_000], "plenty slows nothing");
 }
+
+#[test]
+fn one_account_has_one_quota_while_anybody_holds_it() {
+    let limits = || Limits::new().with_concurrency(1);
+    let first = Quota::shared("ns.test account 1", limits(), clock().shared());
+    let second = Quota::shared("ns.test account 1", limits(), clock().shared());
+    let other = Quota::shared("ns.test account 2", limits(), clock().shared());
+    let permit = first.acquire(Priority::Orders, 1, None).now_or_never().unwrap().unwrap();
+    assert!(second.acquire(Priority::Orders, 1, None).now_or_never().is_none(), "its lane is taken");
+    assert!(other.acquire(Priority::Orders, 1, None).now_or_never().is_some(), "another account has its own");
+    drop((permit, first, second));
+    let fresh = Quota::shared("ns.test account 1", limits().with_strangers(0), clock().shared());
+    assert!(fresh.refused(), "nobody held it, so it was made anew");
+}
+
+/// What is held back for orders is theirs while there are any, and lent when there are none.
+#[test]
+fn a_reserve_is_lent_when_no_orders_come() {
+    let (clock, quota) = quota(Limits::new().with_concurrency(3).with_strangers(1));
+    let take = |priority| quota.acquire(priority, 1, None).now_or_never().map(Result::unwrap);
+    let lent: Vec<_> = (0..3).map(|_| take(Priority::BackFill).expect("all is lent")).collect();
+    drop(lent);
+    drop(take(Priority::Orders).expect("an order came"));
+    let _two = [take(Priority::BackFill).unwrap(), take(Priority::BackFill).unwrap()];
+    assert!(take(Priority::BackFill).is_none(), "the third lane is for orders");
+    let order = take(Priority::Orders).expect("and there it is");
+    drop(order);
+    clock.advance(secs(31));
+    assert!(take(Priority::BackFill).is_some(), "nobody ordered for a while");
+}

@@ -56,6 +56,9 @@ pub struct NetsuiteConfig {
     /// five, for all of its integrations.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
+    /// So many of them are for orders alone while orders come; else they are lent to whatever waits.
+    #[serde(default = "one")]
+    pub order_lanes: usize,
     /// How many rows one page asks for; NetSuite takes at most 1,000.
     #[serde(default = "default_page")]
     pub page_size: u32,
@@ -93,6 +96,7 @@ impl NetsuiteConfig {
             write_timeout: two_minutes(),
             write_horizon: a_quarter(),
             concurrency: default_concurrency(),
+            order_lanes: one(),
             page_size: default_page(),
             overlap: five_minutes(),
             orders: OrderConfig::default(),
@@ -159,6 +163,10 @@ fn a_quarter() -> Duration {
 
 fn default_concurrency() -> usize {
     3
+}
+
+fn one() -> usize {
+    1
 }
 
 fn default_page() -> u32 {

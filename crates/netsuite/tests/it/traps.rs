@@ -19,7 +19,7 @@ async fn events<T>(world: &World, mut feed: erp_core::feed::Feed<T>) -> Vec<Feed
     driven(world, async {
         let mut events = Vec::new();
         while let Some(event) = feed.next().await {
-            events.push(event.unwrap());
+            events.push(event.expect("the feed goes on"));
         }
         events
     })
@@ -394,4 +394,36 @@ async fn too_many_requests_are_waited_for_and_not_failed() {
     let outcome = driven(&world, client.submit_orders(&Context::new(), &[order])).await.remove(0);
     assert!(outcome.receipt().is_some(), "{outcome:?}");
     assert_eq!(world.emulator.world.orders().len(), 1);
+}
+
+/// Account-wide concurrency that a stranger uses too: the client finds what is free, and nothing fails.
+#[tokio::test]
+async fn a_stranger_in_the_lanes_slows_and_fails_nothing() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    world.emulator.world.set_pace(300..=600);
+    world.emulator.world.set_lanes(5, 3);
+    let client = world.client_with(|config| config.concurrency = 5);
+    // A second system of the configuration that is the same account: it shares what was learnt.
+    let other = world.client_with(|config| config.concurrency = 5);
+    let cx = Context::new();
+    let orders: Vec<_> = (0..20)
+        .map(|seed| {
+            let mut order = Sample::new(seed).order_of(1);
+            order.key = Key::from(format!("shop:l{seed}"));
+            OrderSubmission::new(order, RouteTarget::new()).with_customer(Some(CUSTOMER.to_string().into()))
+        })
+        .collect();
+    let outcomes = driven(&world, async {
+        let (some, rest) = orders.split_at(10);
+        let (some, rest) =
+            futures_util::future::join(client.submit_orders(&cx, some), other.submit_orders(&cx, rest)).await;
+        some.into_iter().chain(rest).collect::<Vec<_>>()
+    })
+    .await;
+    assert!(outcomes.iter().all(|outcome| outcome.receipt().is_some()), "{outcomes:?}");
+    assert_eq!(world.emulator.world.orders().len(), 20);
+    let lanes = world.emulator.world.lanes();
+    assert!(lanes.refused * 5 < lanes.passed, "no storm: {lanes:?}");
+    assert_eq!(client.lanes(), other.lanes());
+    assert!(client.lanes().0 <= 3, "two lanes are free, and one more may be on trial: {:?}", client.lanes());
 }
