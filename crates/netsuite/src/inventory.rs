@@ -1,7 +1,7 @@
 //! Stock per place, by SuiteQL.
 
 use crate::client::NetsuiteClient;
-use crate::config::{InventoryConfig, PlaceRule};
+use crate::config::{InventoryConfig, PlaceRule, StockPlace};
 use crate::suiteql::scan::{Scan, Scanning};
 use crate::suiteql::{Row, SuiteQl};
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use erp_core::Decimal;
 use erp_core::context::Context;
 use erp_core::error::{Error, Result};
 use erp_core::feed::Items;
-use erp_core::id::{LocationId, Sku};
+use erp_core::id::Sku;
 use erp_core::model::{Basis, InventoryLevel, InventoryQuery};
 use erp_core::money::Quantity;
 use erp_core::roles::{InventorySource, level_key};
@@ -23,14 +23,15 @@ const AT_ONCE: usize = 200;
 #[async_trait]
 impl InventorySource for NetsuiteClient {
     fn inventory(&self, cx: &Context, query: InventoryQuery) -> Items<InventoryLevel> {
-        let scan = Walk {
+        // In a box, because each step of the stream hands its state on.
+        let scan = Box::new(Walk {
             client: self.clone(),
             cx: cx.clone(),
             scanning: scan(&self.config().inventory, &query, None).start(),
             query,
             ready: VecDeque::new(),
             failed: false,
-        };
+        });
         stream::unfold(scan, |mut scan| async move {
             loop {
                 if let Some(level) = scan.ready.pop_front() {
@@ -144,6 +145,10 @@ fn levels_of(
     let same = |a: &Row, b: &Row| a.text("item") == b.text("item");
     for item in rows.chunk_by(same) {
         let sku = Sku::from(item.first().map(|row| row.text("itemid")).unwrap_or_default());
+        if config.places.is_empty() {
+            levels.extend(item.iter().map(|row| at_its_location(config.basis, &sku, row, at)));
+            continue;
+        }
         let mut figures: BTreeMap<&str, Decimal> = BTreeMap::new();
         let mut broken = None;
         for row in item {
@@ -152,23 +157,33 @@ fn levels_of(
                 Err(error) => broken = Some((row.text("location"), error)),
             }
         }
-        for (place, made_of) in places_of(config, query, &figures, broken.as_ref().map(|(place, _)| *place)) {
-            levels.push(match (&broken, made_of) {
-                (Some((location, error)), made_of) if made_of.iter().any(|one| one == location) => {
-                    let key = level_key(&sku, place.as_str());
-                    Err(Error::unreadable(
-                        &key,
-                        format!("stock of {sku} at location {location}: {}", error.message()),
-                    ))
+        for place in places_of(config, query, &figures, broken.as_ref().map(|(place, _)| *place)) {
+            levels.push(match &broken {
+                Some((location, error)) if place.locations.iter().any(|one| one == location) => {
+                    Err(unreadable(&sku, place.name.as_str(), location, error))
                 }
-                (_, made_of) => {
-                    let value = combined(config, &place, &made_of, &figures);
-                    Ok(InventoryLevel::new(sku.clone(), place, Quantity::new(value), config.basis, at))
+                _ => {
+                    let quantity = Quantity::new(combined(place, &figures));
+                    Ok(InventoryLevel::new(sku.clone(), place.name.clone(), quantity, config.basis, at))
                 }
             });
         }
     }
     levels
+}
+
+/// Where each location is a place by itself, a row is a level.
+fn at_its_location(basis: Basis, sku: &Sku, row: &Row, at: Timestamp) -> Result<InventoryLevel> {
+    let location = row.text("location");
+    match figure(basis, row) {
+        Ok(value) => Ok(InventoryLevel::new(sku.clone(), location, Quantity::new(value), basis, at)),
+        Err(error) => Err(unreadable(sku, location, location, &error)),
+    }
+}
+
+fn unreadable(sku: &Sku, place: &str, location: &str, error: &Error) -> Error {
+    let text = format!("stock of {sku} at location {location}: {}", error.message());
+    Error::unreadable(&level_key(sku, place), text)
 }
 
 /// What is null was left out of the row, and is nothing.
@@ -180,39 +195,29 @@ fn figure(basis: Basis, row: &Row) -> Result<Decimal> {
 }
 
 /// The places that have rows here, with the locations that they are made of.
-fn places_of(
-    config: &InventoryConfig,
+fn places_of<'a>(
+    config: &'a InventoryConfig,
     query: &InventoryQuery,
     figures: &BTreeMap<&str, Decimal>,
     broken: Option<&str>,
-) -> Vec<(LocationId, Vec<String>)> {
-    let known = |location: &str| figures.contains_key(location) || broken == Some(location);
-    if config.places.is_empty() {
-        let more = broken.filter(|location| !figures.contains_key(location));
-        let all = figures.keys().copied().chain(more);
-        return all.map(|location| (LocationId::from(location), vec![location.to_owned()])).collect();
-    }
+) -> Vec<&'a StockPlace> {
+    let known =
+        |location: &String| figures.contains_key(location.as_str()) || broken == Some(location.as_str());
     config
         .places
         .iter()
         .filter(|place| query.locations.is_empty() || query.locations.contains(&place.name))
-        .filter(|place| place.locations.iter().any(|location| known(location)))
-        .map(|place| (place.name.clone(), place.locations.clone()))
+        .filter(|place| place.locations.iter().any(known))
         .collect()
 }
 
-fn combined(
-    config: &InventoryConfig,
-    place: &LocationId,
-    made_of: &[String],
-    figures: &BTreeMap<&str, Decimal>,
-) -> Decimal {
-    let rule = config.places.iter().find(|known| known.name == *place).map(|known| known.rule);
-    let values = made_of.iter().filter_map(|location| figures.get(location.as_str()).copied());
-    match rule.unwrap_or_default() {
+/// What a place's locations make.
+fn combined(place: &StockPlace, figures: &BTreeMap<&str, Decimal>) -> Decimal {
+    let mut values = place.locations.iter().filter_map(|location| figures.get(location.as_str()).copied());
+    match place.rule {
         PlaceRule::Sum => values.sum(),
         PlaceRule::First => {
-            let values: Vec<Decimal> = values.collect();
+            let values: Vec<Decimal> = values.by_ref().collect();
             let first = values.iter().find(|value| **value > Decimal::ZERO).or(values.first());
             first.copied().unwrap_or_default()
         }
@@ -222,7 +227,6 @@ fn combined(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::StockPlace;
     use crate::suiteql::RowPage;
 
     fn rows(json: &str) -> Vec<Row> {

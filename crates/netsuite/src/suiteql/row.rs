@@ -8,14 +8,26 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A row of an answer. Columns that were null are not in it; names are in small letters, as releases differ in that.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Row(Vec<(Arc<str>, String)>);
+///
+/// It shares the bytes of its page, so that a million rows cost a million handles and not ten million texts.
+#[derive(Clone)]
+pub struct Row {
+    page: Arc<Page>,
+    /// Its first cell, and the first that is another's.
+    cells: (usize, usize),
+}
 
 impl Row {
+    fn cells(&self) -> &[Cell] {
+        self.page.cells.get(self.cells.0..self.cells.1).unwrap_or_default()
+    }
+
     /// The column as text; a column that is null is nothing.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(known, _)| &**known == name)?;
-        Some(found.1.as_str()).filter(|text| !text.is_empty())
+        let page = &*self.page;
+        let named = |cell: &&Cell| page.names.get(usize::from(cell.name)).is_some_and(|known| known == name);
+        let text = page.text(self.cells().iter().find(named)?);
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// The column as text, `""` if null.
@@ -64,7 +76,7 @@ impl Row {
 
     /// The names of the columns that are not null.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| &**name)
+        self.cells().iter().filter_map(|cell| self.page.names.get(usize::from(cell.name)).map(String::as_str))
     }
 }
 
@@ -92,102 +104,254 @@ pub struct RowPage {
     pub started: Timestamp,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    items: Rows,
-    #[serde(default)]
-    has_more: bool,
-    #[serde(default)]
-    total_results: Option<u64>,
+/// The text of a page and where its cells lie in it.
+struct Page {
+    body: String,
+    names: Vec<String>,
+    cells: Vec<Cell>,
+    /// Texts that are not in the body as they are: they had escapes, or were no texts.
+    owned: Vec<String>,
 }
 
-struct Rows(Vec<Row>);
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    name: u16,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Body(u32, u32),
+    Owned(u32),
+}
+
+impl Page {
+    fn text(&self, cell: &Cell) -> &str {
+        match cell.place {
+            Place::Owned(at) => self.owned.get(at as usize).map_or("", String::as_str),
+            Place::Body(from, to) => self.body.get(from as usize..to as usize).unwrap_or_default(),
+        }
+    }
+}
 
 impl RowPage {
     pub(crate) fn decode(operation: &'static str, response: &erp_http::Response) -> Result<Self> {
-        let answer: Answer = serde_json::from_slice(&response.body).map_err(|e| {
+        // All values are texts in all that was seen. Should a number come, it is read from its own digits, more slowly.
+        let body = std::str::from_utf8(&response.body)
+            .map_err(|_| Error::malformed("the rows are no text").with_operation(operation))?;
+        let read = Reading::of(body, false).or_else(|_| Reading::of(body, true));
+        let read = read.map_err(|e| {
             let text =
                 format!("the rows have an unexpected shape (line {}, column {})", e.line(), e.column());
             Error::malformed(text).with_operation(operation)
         })?;
-        Ok(Self {
-            rows: answer.items.0,
-            has_more: answer.has_more,
-            total: answer.total_results,
-            started: response.started,
-        })
+        let Reading { names, cells, owned, rows, has_more, total, .. } = read;
+        let page = Arc::new(Page { body: body.to_owned(), names, cells, owned });
+        let rows = rows.into_iter().map(|cells| Row { page: Arc::clone(&page), cells }).collect();
+        Ok(Self { rows, has_more, total, started: response.started })
     }
 }
 
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Rows;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of rows")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
-                let mut names = Names(Vec::new());
-                let mut rows = Vec::with_capacity(list.size_hint().unwrap_or(0).min(1000));
-                while let Some(row) = list.next_element_seed(&mut names)? {
-                    rows.push(row);
-                }
-                Ok(Rows(rows))
-            }
-        }
-        deserializer.deserialize_seq(List)
-    }
+/// A page while it is read.
+struct Reading<'de> {
+    body: &'de str,
+    /// Whether values are read from their raw text.
+    raw: bool,
+    names: Vec<String>,
+    cells: Vec<Cell>,
+    owned: Vec<String>,
+    rows: Vec<(usize, usize)>,
+    has_more: bool,
+    total: Option<u64>,
 }
 
-/// The columns that were seen so far: most rows have the same, so that their names are stored once a page.
-struct Names(Vec<Arc<str>>);
+impl<'de> Reading<'de> {
+    fn of(body: &'de str, raw: bool) -> serde_json::Result<Self> {
+        let mut reading = Self {
+            body,
+            raw,
+            names: Vec::new(),
+            cells: Vec::new(),
+            owned: Vec::new(),
+            rows: Vec::new(),
+            has_more: false,
+            total: None,
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(body);
+        Envelope(&mut reading).deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(reading)
+    }
 
-impl Names {
-    /// The name at this place of a row, as the rows before had it.
-    fn named(&mut self, at: usize, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(at).filter(|known| &***known == name) {
-            return Arc::clone(known);
+    /// The number of a name: mostly the one that the row before had at this place.
+    fn named(&mut self, at: usize, name: &str) -> u16 {
+        if self.names.get(at).is_some_and(|known| known == name) {
+            return u16::try_from(at).unwrap_or(u16::MAX);
         }
         let lower = name.to_lowercase();
-        if let Some(known) = self.0.iter().find(|known| ***known == *lower) {
-            return Arc::clone(known);
+        let known = self.names.iter().position(|known| *known == lower);
+        let at = known.unwrap_or_else(|| {
+            self.names.push(lower);
+            self.names.len() - 1
+        });
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    /// Where a text lies that was borrowed from the body.
+    fn borrowed(&mut self, text: &'de str) -> Place {
+        let from = (text.as_ptr() as usize).wrapping_sub(self.body.as_ptr() as usize);
+        let to = from.wrapping_add(text.len());
+        match (u32::try_from(from), u32::try_from(to)) {
+            (Ok(from), Ok(to)) if to as usize <= self.body.len() => Place::Body(from, to),
+            _ => self.own(text.to_owned()),
         }
-        let fresh: Arc<str> = lower.into();
-        self.0.push(Arc::clone(&fresh));
-        fresh
+    }
+
+    fn own(&mut self, text: String) -> Place {
+        self.owned.push(text);
+        Place::Owned(u32::try_from(self.owned.len() - 1).unwrap_or(u32::MAX))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Names {
-    type Value = Row;
+/// `{"items": […], "hasMore": …, "totalResults": …}`.
+struct Envelope<'a, 'de>(&'a mut Reading<'de>);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Row, D::Error> {
+impl<'de> DeserializeSeed<'de> for Envelope<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for &mut Names {
-    type Value = Row;
+impl<'de> Visitor<'de> for Envelope<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer with rows")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut any = false;
+        while let Some(Name(name)) = map.next_key::<Name<'_>>()? {
+            match &*name {
+                "items" => {
+                    any = true;
+                    map.next_value_seed(List(self.0))?;
+                }
+                "hasMore" => self.0.has_more = map.next_value()?,
+                "totalResults" => self.0.total = map.next_value()?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        if any { Ok(()) } else { Err(serde::de::Error::missing_field("items")) }
+    }
+}
+
+struct List<'a, 'de>(&'a mut Reading<'de>);
+
+impl<'de> DeserializeSeed<'de> for List<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Cells(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// One row.
+struct Cells<'a, 'de>(&'a mut Reading<'de>);
+
+impl<'de> DeserializeSeed<'de> for Cells<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cells<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a row")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
-        let mut cells = Vec::with_capacity(self.0.len());
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let first = self.0.cells.len();
         while let Some(Name(name)) = map.next_key::<Name<'_>>()? {
             if name == "links" {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let name = self.named(cells.len(), &name);
-            if let Cell(Some(text)) = map.next_value()? {
-                cells.push((name, text));
+            let name = self.0.named(self.0.cells.len() - first, &name);
+            if let Some(place) = map.next_value_seed(Value(self.0))? {
+                self.0.cells.push(Cell { name, place });
             }
         }
-        Ok(Row(cells))
+        self.0.rows.push((first, self.0.cells.len()));
+        Ok(())
+    }
+}
+
+/// One value; nothing if it is null.
+struct Value<'a, 'de>(&'a mut Reading<'de>);
+
+impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
+    type Value = Option<Place>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Place>, D::Error> {
+        if !self.0.raw {
+            return deserializer.deserialize_any(self);
+        }
+        let json = <&serde_json::value::RawValue>::deserialize(deserializer)?.get();
+        match json.as_bytes().first() {
+            Some(b'"') => {
+                let text: String = serde_json::from_str(json).map_err(serde::de::Error::custom)?;
+                Ok(Some(self.0.own(text)))
+            }
+            Some(b'n') => Ok(None),
+            Some(b't') => Ok(Some(self.0.own("T".to_owned()))),
+            Some(b'f') => Ok(Some(self.0.own("F".to_owned()))),
+            Some(b'{' | b'[') => Err(serde::de::Error::custom("a row holds plain values")),
+            _ => Ok(Some(self.0.borrowed(json))),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_, 'de> {
+    type Value = Option<Place>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Option<Place>, E> {
+        Ok(Some(self.0.borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Option<Place>, E> {
+        Ok(Some(self.0.own(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Place>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Option<Place>, E> {
+        Ok(Some(self.0.own(if flag { "T" } else { "F" }.to_owned())))
     }
 }
 
@@ -209,28 +373,6 @@ impl<'de> Deserialize<'de> for Name<'de> {
             }
         }
         deserializer.deserialize_str(Text)
-    }
-}
-
-/// A value: a text in all that was seen, and whatever a later release may write.
-struct Cell(Option<String>);
-
-impl<'de> Deserialize<'de> for Cell {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = <&serde_json::value::RawValue>::deserialize(deserializer)?.get();
-        match json.as_bytes().first() {
-            Some(b'"') => match json.get(1..json.len().saturating_sub(1)) {
-                // Most texts have nothing escaped in them.
-                Some(plain) if !plain.contains('\\') => Ok(Self(Some(plain.to_owned()))),
-                _ => {
-                    serde_json::from_str(json).map(|text| Self(Some(text))).map_err(serde::de::Error::custom)
-                }
-            },
-            Some(b'n') => Ok(Self(None)),
-            Some(b't') => Ok(Self(Some("T".to_owned()))),
-            Some(b'f') => Ok(Self(Some("F".to_owned()))),
-            _ => Ok(Self(Some(json.to_owned()))),
-        }
     }
 }
 
