@@ -209,17 +209,17 @@ pub struct Halt {
 /// Arguments of `emulate`.
 #[derive(Debug, Args)]
 pub struct Emulate {
-    /// What is served: manufacturer is Adobe's sample shop and an S/4HANA.
+    /// What is served: manufacturer is Adobe's sample shop and an S/4HANA, retail the same shop and a NetSuite.
     #[arg(default_value = "manufacturer")]
     pub scenario: String,
     /// A peculiarity of some release, by name. May be given several times; an unknown one lists them all.
     #[arg(long = "quirk", value_name = "Q")]
     pub quirks: Vec<String>,
-    /// A right that the integration has not: one of the shop's resources or one of SAP's services. May be given several
-    /// times; an unknown one lists them all.
+    /// A right that the integration has not: one of the shop's resources, one of SAP's services or one of NetSuite's
+    /// permissions. May be given several times; an unknown one lists them all.
     #[arg(long = "deny", value_name = "RIGHT")]
     pub denied: Vec<String>,
-    /// The shop listens here and SAP on the next one; any free ones without it.
+    /// The shop listens here and the ERP on the next one; any free ones without it.
     #[arg(long, value_name = "P")]
     pub port_base: Option<u16>,
     /// Where the emulated systems keep their state, so that they survive a restart.

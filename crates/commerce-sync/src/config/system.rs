@@ -6,6 +6,7 @@ use crate::fail::Failure;
 use commerce_client::{CommerceClient, CommerceConfig};
 use erp_core::connector::{Connector, Environment};
 use erp_http::auth::secret::SecretSource;
+use netsuite::{NetsuiteClient, NetsuiteConfig};
 use sap_odata::{SapClient, SapConfig};
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 /// The kinds that this build can talk to.
-const KINDS: [&str; 2] = ["commerce", "sap"];
+const KINDS: [&str; 3] = ["commerce", "sap", "netsuite"];
 /// Kinds of the design that later builds will talk to.
-const LATER: [&str; 5] = ["netsuite", "salesforce", "dynamics-finance", "dataverse", "business-central"];
+const LATER: [&str; 4] = ["salesforce", "dynamics-finance", "dataverse", "business-central"];
 
 /// One system.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub enum Product {
     Commerce(Box<CommerceConfig>),
     /// SAP S/4HANA.
     Sap(Box<SapConfig>),
+    /// Oracle NetSuite.
+    Netsuite(Box<NetsuiteConfig>),
 }
 
 impl SystemConfig {
@@ -46,14 +49,14 @@ impl SystemConfig {
         guests: Option<(String, String)>,
         folder: &Path,
     ) -> Result<Self, Failure> {
-        let kind = section.need("kind", "\"commerce\" or \"sap\"")?;
+        let kind = section.need("kind", "\"commerce\", \"sap\" or \"netsuite\"")?;
         let allow_live_writes = section.yes("allow_live_writes")?;
         let path = format!("systems.{name}");
         let product = match kind.as_str() {
             "commerce" => {
                 if let Some((flow, _)) = guests {
                     return Err(Failure::usage(format!(
-                        "flows.{flow}.guests: {name} is a shop; guests belongs to a flow into sap"
+                        "flows.{flow}.guests: {name} is a shop; guests belongs to a flow into an ERP"
                     )));
                 }
                 Product::Commerce(Box::new(settings(&path, section.rest(), folder)?))
@@ -61,13 +64,20 @@ impl SystemConfig {
             "sap" => {
                 let mut table = section.rest();
                 if let Some((flow, guests)) = guests {
-                    put_guests(name, &mut table, &flow, guests)?;
+                    put_guests(name, &mut table, &flow, guests, ["one-time", "create", "match-then-create"])?;
                 }
                 Product::Sap(Box::new(settings(&path, table, folder)?))
             }
+            "netsuite" => {
+                let mut table = section.rest();
+                if let Some((flow, guests)) = guests {
+                    put_guests(name, &mut table, &flow, guests, ["create", "match-then-create", "shared"])?;
+                }
+                Product::Netsuite(Box::new(settings(&path, table, folder)?))
+            }
             later if LATER.contains(&later) => {
                 return Err(Failure::usage(format!(
-                    "{path}.kind: {later} is not in this build yet; there are commerce, sap"
+                    "{path}.kind: {later} is not in this build yet; there are commerce, sap, netsuite"
                 )));
             }
             other => {
@@ -87,14 +97,18 @@ impl SystemConfig {
         match &self.product {
             Product::Commerce(config) => config.environment,
             Product::Sap(config) => config.environment,
+            Product::Netsuite(config) => config.environment,
         }
     }
 
     /// Where it is.
-    pub fn base_url(&self) -> &str {
+    pub fn base_url(&self) -> String {
         match &self.product {
-            Product::Commerce(config) => &config.base_url,
-            Product::Sap(config) => &config.base_url,
+            Product::Commerce(config) => config.base_url.clone(),
+            Product::Sap(config) => config.base_url.clone(),
+            Product::Netsuite(config) => {
+                config.base_url.clone().unwrap_or_else(|| format!("account {}", config.account))
+            }
         }
     }
 
@@ -103,6 +117,7 @@ impl SystemConfig {
         match &self.product {
             Product::Commerce(_) => "commerce",
             Product::Sap(_) => "sap",
+            Product::Netsuite(_) => "netsuite",
         }
     }
 
@@ -133,13 +148,21 @@ impl SystemConfig {
                 .config((**config).clone())
                 .build()
                 .map(|client| Arc::new(client) as Arc<dyn Connector>),
+            Product::Netsuite(config) => NetsuiteClient::from_config(name, (**config).clone())
+                .map(|client| Arc::new(client) as Arc<dyn Connector>),
         };
         made.map_err(|error| Failure::usage(format!("systems.{name}: {error}")))
     }
 }
 
 /// `guests` of a flow is a setting of the system that it goes to: `orders.guests`.
-fn put_guests(name: &str, table: &mut Table, flow: &str, guests: String) -> Result<(), Failure> {
+fn put_guests(
+    name: &str,
+    table: &mut Table,
+    flow: &str,
+    guests: String,
+    ways: [&str; 3],
+) -> Result<(), Failure> {
     let orders = table.entry("orders").or_insert_with(|| Value::Table(Table::new()));
     let Value::Table(orders) = orders else { return Ok(()) };
     match orders.get("guests") {
@@ -147,8 +170,8 @@ fn put_guests(name: &str, table: &mut Table, flow: &str, guests: String) -> Resu
             "flows.{flow}.guests: {guests:?} contradicts systems.{name}.orders.guests = {own:?}; say it once"
         ))),
         _ => {
-            if !["one-time", "create", "match-then-create"].contains(&guests.as_str()) {
-                let hint = hint(&guests, ["one-time", "create", "match-then-create"]);
+            if !ways.contains(&guests.as_str()) {
+                let hint = hint(&guests, ways);
                 return Err(Failure::usage(format!(
                     "flows.{flow}.guests: {guests:?} is no way with guests{hint}"
                 )));

@@ -1,7 +1,7 @@
 //! `check` and `doctor`: what a config means and costs, and whether the systems grant what it needs.
 
 use crate::Out;
-use crate::config::{Config, FlowConfig, Moves};
+use crate::config::{Config, FlowConfig, Moves, SystemConfig};
 use crate::fail::{FAILED, Failure};
 use crate::plan::Plan;
 use crate::show;
@@ -184,7 +184,7 @@ pub(super) async fn run(config: &Config, only: Option<&str>, out: &mut Out<'_>) 
             }
             continue;
         }
-        let base_url = config.systems.get(name).map_or("", |system| system.base_url());
+        let base_url = config.systems.get(name).map(SystemConfig::base_url).unwrap_or_default();
         out.say(format!("{name} ({base_url})"))?;
         for finding in &findings {
             let verdict = match finding.verdict {

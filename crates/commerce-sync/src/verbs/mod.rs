@@ -8,7 +8,6 @@ mod operate;
 mod records;
 mod rehearse;
 mod run;
-mod sample;
 mod tie_out;
 
 use crate::Out;

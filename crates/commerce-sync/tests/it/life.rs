@@ -110,6 +110,41 @@ fn no_broken_order_stops_the_others_or_goes_unnoticed() {
     assert!(tied.trim_end().ends_with("unexplained: 0"), "{tied}");
 }
 
+/// The same program, the same shop, another ERP.
+#[test]
+fn the_same_verbs_reach_a_netsuite() {
+    let town = Town::with(3, &["retail"]);
+    assert!(town.sync(&["check"]).done().contains("orders: orders shop→netsuite"));
+    let doctor = town.sync(&["doctor"]).done();
+    assert!(doctor.trim_end().ends_with("all is well"), "{doctor}");
+    let read = town.sync(&["read", "shop", "orders", "--limit", "1"]).done();
+    std::fs::write(town.path("one.ndjson"), read.lines().next().unwrap()).unwrap();
+    let written = town.json(&["write", "netsuite", "orders", "--file", "one.ndjson"]);
+    let twice = town.json(&["write", "netsuite", "orders", "--file", "one.ndjson"]);
+    assert_eq!(text(&twice[0], "/receipt/native_id"), text(&written[0], "/receipt/native_id"));
+    let rehearsed = town.sync(&["rehearse", "orders"]).done();
+    assert!(rehearsed.contains("NO-SUCH-SKU"), "{rehearsed}");
+    town.sync(&["run", "--once"]).done();
+    let groups = town.json(&["list", "--flow", "orders"]);
+    let held = groups.iter().find(|group| group["state"] == "held").expect("one order cannot be sent");
+    let why = town.sync(&["why", text(held, "/example"), "--flow", "orders"]).done();
+    assert!(why.contains("NetSuite knows no item NO-SUCH-SKU"), "{why}");
+    let tied = town.sync(&["tie-out"]).done();
+    assert!(tied.trim_end().ends_with("unexplained: 0"), "{tied}");
+}
+
+#[test]
+fn a_netsuite_role_that_lacks_something_is_told_what() {
+    let town = Town::with(2, &["retail", "--deny", "TRAN_SALESORD"]);
+    let said = town.sync(&["doctor"]);
+    assert_eq!(said.code, 1, "{said:#?}");
+    let bad = &said.out;
+    assert!(
+        bad.contains("TRAN_SALESORD") && bad.contains("Manage Roles") && bad.contains("Create"),
+        "{said:#?}"
+    );
+}
+
 #[test]
 fn an_operator_sees_mends_and_signs() {
     let town = Town::with_orders(6);

@@ -330,6 +330,11 @@ impl NetsuiteWorld {
         }
     }
 
+    /// The ids of all permissions that the integration's role begins with.
+    pub fn permissions() -> Vec<&'static str> {
+        crate::access::all().collect()
+    }
+
     /// Takes a permission away from the integration's role.
     pub fn deny(&self, permission: &str) {
         self.set(format!("permission/{permission}"), None);

@@ -1,21 +1,22 @@
 //! `emulate`: a shop and an ERP on loopback, and a config that reaches them.
 
-use super::sample;
+mod erp;
+mod sample;
+
 use crate::Out;
 use crate::cli::Emulate;
 use crate::config::hint;
 use crate::fail::Failure;
 use commerce_emulator::sample::{Broken, ScheduledOrder};
 use commerce_emulator::{CommerceEmulator, Quirk as ShopQuirk, Quirks, RESOURCES, ShopWorld};
+use erp::Erp;
 use erp_core::time::{Clock as _, SystemClock};
 use erp_testkit::emulator::ServerOptions;
 use futures_util::{FutureExt as _, pin_mut, select};
-use sap_emulator::{Access, Quirk as SapQuirk, SapEmulator, SapOptions, SapWorld};
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const SCENARIOS: [&str; 1] = ["manufacturer"];
+const SCENARIOS: [&str; 2] = ["manufacturer", "retail"];
 
 pub(super) async fn run(
     args: &Emulate,
@@ -30,9 +31,9 @@ pub(super) async fn run(
         )));
     }
     let broken = args.broken.iter().map(|name| broken_named(name)).collect::<Result<Vec<_>, _>>()?;
-    let (shop, sap) = start(args).await?;
-    deny(&args.denied, &shop, &sap)?;
-    let config = config_text(&shop, &sap, args.dir.as_deref());
+    let (shop, erp) = start(args).await?;
+    deny(&args.denied, &shop, &erp)?;
+    let config = config_text(&shop, &erp, args.dir.as_deref());
     let reach = match &args.config_out {
         None => {
             out.say(&config)?;
@@ -63,9 +64,10 @@ pub(super) async fn run(
         }
     }
     out.note(format!(
-        "shop at {}, sap at {}, {} orders; Ctrl-C ends them",
+        "shop at {}, {} at {}, {} orders; Ctrl-C ends them",
         shop.base_url(),
-        sap.base_url(),
+        erp.kind(),
+        erp.base_url(),
         shop.world.orders().len()
     ))?;
     out.note(format!("in another shell: commerce-sync {reach} doctor"))?;
@@ -99,13 +101,13 @@ fn broken_named(name: &str) -> Result<Broken, Failure> {
 }
 
 /// Takes rights away, for a doctor to find.
-fn deny(denied: &[String], shop: &CommerceEmulator, sap: &SapEmulator) -> Result<(), Failure> {
-    let services = SapWorld::services();
+fn deny(denied: &[String], shop: &CommerceEmulator, erp: &Erp) -> Result<(), Failure> {
+    let rights = erp.rights();
     for right in denied {
-        if services.contains(&right.as_str()) {
-            sap.world.permissions(right, Access::Forbidden);
+        if rights.contains(&right.as_str()) {
+            erp.deny(right);
         } else if !RESOURCES.contains(&right.as_str()) {
-            let all: Vec<&str> = RESOURCES.into_iter().chain(services).collect();
+            let all: Vec<&str> = RESOURCES.into_iter().chain(rights).collect();
             return Err(Failure::usage(format!("--deny {right} is not known; there are {}", all.join(", "))));
         }
     }
@@ -119,33 +121,23 @@ fn place(world: &ShopWorld, scheduled: ScheduledOrder) -> Result<String, Failure
     Ok(world.order(id).map_or_else(|| id.to_string(), |order| order.increment_id))
 }
 
-async fn start(args: &Emulate) -> Result<(CommerceEmulator, SapEmulator), Failure> {
-    let (mut quirks, mut sap) = (Quirks::new(), SapOptions::new());
+async fn start(args: &Emulate) -> Result<(CommerceEmulator, Erp), Failure> {
+    let mut quirks = Quirks::new();
+    let mut others = Vec::new();
     for name in &args.quirks {
-        match (name.parse::<ShopQuirk>(), name.parse::<SapQuirk>()) {
-            (Ok(quirk), _) => quirks = quirks.with(quirk),
-            (_, Ok(quirk)) => sap = sap.with_quirk(quirk),
-            _ => {
-                let all = ShopQuirk::ALL.iter().map(|quirk| quirk.name());
-                let all: Vec<&str> = all.chain(SapQuirk::ALL.iter().map(|quirk| quirk.name())).collect();
-                return Err(Failure::usage(format!(
-                    "--quirk {name} is not known; there are {}",
-                    all.join(", ")
-                )));
-            }
+        match name.parse::<ShopQuirk>() {
+            Ok(quirk) => quirks = quirks.with(quirk),
+            Err(_) => others.push(name.as_str()),
         }
     }
     let port = |offset: u16| args.port_base.map_or(0, |base| base.saturating_add(offset));
     let mut shop = commerce_emulator::Options::new()
         .with_quirks(quirks)
         .with_server(ServerOptions::new().with_port(port(0)));
-    sap = sap.with_server(ServerOptions::new().with_port(port(1)));
     if let Some(dir) = &args.dir {
-        let file = |name: &str| -> PathBuf { dir.join(name) };
         std::fs::create_dir_all(dir)
             .map_err(|error| Failure::usage(format!("{}: {error}", dir.display())))?;
-        shop = shop.with_journal(file("shop.journal"));
-        sap = sap.with_path(file("sap.journal"));
+        shop = shop.with_journal(dir.join("shop.journal"));
     }
     let at = |what: &str, port: u16| {
         let what = what.to_owned();
@@ -155,21 +147,24 @@ async fn start(args: &Emulate) -> Result<(CommerceEmulator, SapEmulator), Failur
             ))
         }
     };
+    let erp = Erp::planned(&args.scenario, &others).map_err(|unknown| {
+        let all = ShopQuirk::ALL.iter().map(|quirk| quirk.name());
+        let all: Vec<&str> = all.chain(Erp::quirks(&args.scenario)).collect();
+        Failure::usage(format!("--quirk {unknown} is not known; there are {}", all.join(", ")))
+    })?;
     let shop = commerce_emulator::start(shop).await.map_err(at("the shop", port(0)))?;
-    let sap = sap_emulator::start(sap).await.map_err(at("sap", port(1)))?;
-    if sap.world.is_empty() {
-        sample::sap_seeds().iter().for_each(|seed| sap.world.seed(seed));
-    }
-    // Quick answers, on enough lanes: this is for trying, not for measuring.
-    sap.world.set_latency(5..=30, 8);
-    Ok((shop, sap))
+    let server = ServerOptions::new().with_port(port(1));
+    let erp = erp.start(server, args.dir.as_deref()).await.map_err(at(&args.scenario, port(1)))?;
+    Ok((shop, erp))
 }
 
-fn config_text(shop: &CommerceEmulator, sap: &SapEmulator, dir: Option<&std::path::Path>) -> String {
+fn config_text(shop: &CommerceEmulator, erp: &Erp, dir: Option<&Path>) -> String {
     let ledger = dir.map_or_else(|| PathBuf::from("sync.db"), |dir| dir.join("sync.db"));
     let ledger = std::path::absolute(&ledger).unwrap_or(ledger);
     let keys = &shop.integration;
-    let mut text = format!(
+    let places: Vec<String> =
+        erp.places().iter().map(|(place, source)| format!("{place:?} = {source:?}")).collect();
+    format!(
         r#"# Reaches the emulators that printed it, as long as they run. A real config differs in hosts and secrets alone.
 
 [ledger]
@@ -184,50 +179,40 @@ fields = {{ ship_to_party = "erp_party" }}
 timeout_seconds = 4
 write_horizon_seconds = 4                     # how long a lost request may live; a real shop takes minutes
 
-[systems.sap]
-kind = "sap"
-environment = "sandbox"
-base_url = "{sap}"
-auth = {{ type = "basic", user = "{user}", password = "{password}" }}
-write_timeout = "4s"
-write_horizon = "4s"
-
-[systems.sap.orders]
-pricing = {{ mode = "send_manual_conditions", price = "PMP0", discount = "RB00", shipping = "HD00" }}
-one_time_customers = {{ "1710/10/00" = "{one_time}" }}
-completion_block = "Z9"                       # so that the buyer's address is written onto the order
-
-[systems.sap.customers]
-sales_areas = ["1710/10/00"]
-currency = "USD"
-
-[systems.sap.inventory]
-places = [ {{ plant = "1710" }}, {{ plant = "1720" }}, {{ plant = "1730" }} ]
-
+{system}
 [flows.orders]
 record = "orders"
 from = "shop"
-to = "sap"
+to = "{erp}"
 start = "2026-01-01"
 every = "15s"
 late_after = "5m"
-guests = "one-time"
+guests = "{guests}"
 customers_by = "customers"                    # a buyer with an account goes first
-routes = [ {{ store = "wholesale", sales_area = "1710/20/00" }}, {{ store = "*", sales_area = "1710/10/00" }} ]
+routes = {routes}
 
 [flows.customers]
 record = "customers"
 from = "shop"
-to = "sap"
+to = "{erp}"
 start = "2020-01-01"
 every = "1m"
 
 [flows.stock]
 record = "inventory"
-from = "sap"
+from = "{erp}"
 to = "shop"
 every = "5m"
 orders_by = "orders"
+locations = {{ {places} }}
+
+[flows.prices]
+record = "prices"
+from = "{erp}"
+to = "shop"
+daily = "02:00 America/New_York"
+zone = "America/New_York"
+currency = "USD"
 "#,
         ledger = ledger.display().to_string(),
         shop = shop.base_url(),
@@ -235,24 +220,10 @@ orders_by = "orders"
         cs = keys.consumer_secret,
         at = keys.access_token,
         ats = keys.access_token_secret,
-        sap = sap.base_url(),
-        user = sap.user,
-        password = sap.password(),
-        one_time = sample::ONE_TIME,
-    );
-    let places: Vec<String> =
-        sample::PLACES.iter().map(|(plant, source)| format!("{plant:?} = {source:?}")).collect();
-    let _ = writeln!(text, "locations = {{ {} }}", places.join(", "));
-    text.push_str(
-        r#"
-[flows.prices]
-record = "prices"
-from = "sap"
-to = "shop"
-daily = "02:00 America/New_York"
-zone = "America/New_York"
-currency = "USD"
-"#,
-    );
-    text
+        system = erp.system(),
+        erp = erp.kind(),
+        guests = erp.guests(),
+        routes = erp.routes(),
+        places = places.join(", "),
+    )
 }
