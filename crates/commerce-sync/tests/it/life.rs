@@ -127,7 +127,7 @@ fn the_same_verbs_reach_a_netsuite() {
     town.sync(&["run", "--once"]).done();
     let groups = town.json(&["list", "--flow", "orders"]);
     let held = groups.iter().find(|group| group["state"] == "held").expect("one order cannot be sent");
-    let why = town.sync(&["why", text(held, "/example"), "--flow", "orders"]).done();
+    let why = town.sync(&["why", text(held, "/example")]).done();
     assert!(why.contains("NetSuite knows no item NO-SUCH-SKU"), "{why}");
     let tied = town.sync(&["tie-out"]).done();
     assert!(tied.trim_end().ends_with("unexplained: 0"), "{tied}");
