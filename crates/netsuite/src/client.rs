@@ -11,7 +11,9 @@ use erp_core::connector::{Connector, Environment, Finding, Identity, Need};
 use erp_core::context::Context;
 use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
-use erp_core::roles::{CustomerStore, FulfillmentSource, InventorySource, OrderSink, PriceSource};
+use erp_core::roles::{
+    CustomerStore, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource, OrderSink, PriceSource,
+};
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::auth::oauth2::OAuth2;
 use erp_http::quota::{Limits, Quota};
@@ -203,6 +205,14 @@ impl Connector for NetsuiteClient {
         capabilities.price_source = Some(SourceCapability::new(DeltaKind::FullScan, false, config.page_size));
         capabilities.fulfillment_source =
             Some(SourceCapability::new(DeltaKind::ModifiedSince, false, config.page_size));
+        capabilities.fulfillment_sink = Some(
+            SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon)
+                .with_bulk(1, config.concurrency),
+        );
+        if config.inventory.adjustments.is_some() {
+            let sink = SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon);
+            capabilities.inventory_sink = Some(sink.with_bulk(100, 1));
+        }
         capabilities
     }
 
@@ -215,6 +225,15 @@ impl Connector for NetsuiteClient {
     }
 
     fn inventory_source(&self) -> Option<Arc<dyn InventorySource>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn inventory_sink(&self) -> Option<Arc<dyn InventorySink>> {
+        self.config().inventory.adjustments.as_ref()?;
+        Some(Arc::new(self.clone()))
+    }
+
+    fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -57,6 +57,7 @@
 //! | says "not found" for a missing permission | never taken for absence where it can be told apart |
 
 pub mod account;
+mod adjustments;
 pub mod auth;
 mod client;
 pub mod config;
@@ -72,9 +73,11 @@ mod lookup;
 mod map;
 mod orders;
 mod permission;
+mod posting;
 mod prices;
 mod records;
 mod restlet;
+mod shipments;
 pub mod suiteql;
 pub mod wire;
 

@@ -272,6 +272,11 @@ const READ_PRICES: &[Want] = &[
     want("ADMI_ACCOUNTINGLIST", Level::View, "read price levels", Trial::Table("pricelevel")),
     want("LIST_ITEM", Level::View, "read prices", Trial::Table("pricing")),
 ];
+const WRITE_FULFILLMENTS: &[Want] = &[
+    FIND_TRANSACTIONS,
+    want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder")),
+    want("TRAN_ITEMSHIP", Level::Create, "post item fulfilments", Trial::Form("itemFulfillment")),
+];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
@@ -288,6 +293,7 @@ pub(crate) fn wants(need: Need) -> Option<&'static [Want]> {
         Need::WriteCustomers => WRITE_CUSTOMERS,
         Need::ReadPrices => READ_PRICES,
         Need::ReadFulfillments => READ_FULFILLMENTS,
+        Need::WriteFulfillments => WRITE_FULFILLMENTS,
         _ => return None,
     })
 }

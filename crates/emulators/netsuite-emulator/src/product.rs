@@ -378,6 +378,7 @@ impl System {
             let ask = self.ask(world, exchange.at);
             let parsed = records::parse(ask, made, &exchange.body)?;
             let warned = validated(exchange, &parsed.unknown)?;
+            records::check_external(ask, made, &parsed.doc, None)?;
             let Some(stored) = world.get(record.name, order) else { return Err(absent(record)) };
             let (at, changes) = sales::fulfil(ask, order, stored, parsed.doc)?;
             Ok::<_, Refusal>((changes, (at, warned)))

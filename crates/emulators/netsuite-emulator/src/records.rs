@@ -158,7 +158,12 @@ fn reference(ask: Ask<'_>, family: Option<Family>, json: &str) -> Option<String>
 }
 
 /// Refuses an external id that cannot be, or that another record of the family has.
-fn check_external(ask: Ask<'_>, record: &RecordMeta, doc: &Doc, own: Option<u64>) -> Result<(), Refusal> {
+pub(crate) fn check_external(
+    ask: Ask<'_>,
+    record: &RecordMeta,
+    doc: &Doc,
+    own: Option<u64>,
+) -> Result<(), Refusal> {
     let external = doc.text("externalId");
     if external.is_empty() {
         return Ok(());

@@ -239,6 +239,13 @@ impl NetsuiteWorld {
         })
     }
 
+    /// How many transactions of a kind have this external id.
+    pub fn count_by_external(&self, record: &str, external_id: &str) -> usize {
+        self.0.store.read(|world| {
+            world.table(record).filter(|(_, stored)| stored.doc.text("externalId") == external_id).count()
+        })
+    }
+
     /// How many transactions of a kind there are, such as `customerDeposit`.
     pub fn count(&self, record: &str) -> usize {
         self.0.store.read(|world| world.table(record).count())

@@ -1,4 +1,4 @@
-use crate::id::{LocationId, Sku};
+use crate::id::{Key, LocationId, Sku};
 use crate::money::Quantity;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,11 +75,22 @@ pub struct InventoryPut {
     pub location: LocationId,
     /// How much.
     pub quantity: Quantity,
+    /// What tells this figure from the next one of the same product and place: the same for each try of it. Sinks that can
+    /// only post differences need it, so that one is not posted twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
 }
 
 impl InventoryPut {
     /// Set `sku` at `location` to `quantity`.
     pub fn new(sku: impl Into<Sku>, location: impl Into<LocationId>, quantity: Quantity) -> Self {
-        Self { sku: sku.into(), location: location.into(), quantity }
+        Self { sku: sku.into(), location: location.into(), quantity, key: None }
+    }
+
+    /// States what tells this figure from the next one.
+    #[must_use]
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
     }
 }

@@ -7,7 +7,7 @@ use erp_core::Decimal;
 use erp_core::capability::Capabilities;
 use erp_core::error::{Effect, ErrorKind};
 use erp_core::feed::Items;
-use erp_core::id::{LocationId, Sku};
+use erp_core::id::{Key, LocationId, Sku};
 use erp_core::model::{InventoryLevel, InventoryPut, InventoryQuery};
 use erp_core::money::Quantity;
 use erp_core::outcome::Outcome;
@@ -104,7 +104,8 @@ async fn broken_scan(bench: &Bench) -> Verdict {
 }
 
 fn put(at: &(Sku, LocationId), quantity: u32) -> InventoryPut {
-    InventoryPut::new(at.0.clone(), at.1.clone(), Quantity::new(quantity))
+    let key = Key::from(format!("{}@{}#{quantity}", at.0, at.1));
+    InventoryPut::new(at.0.clone(), at.1.clone(), Quantity::new(quantity)).with_key(key)
 }
 
 async fn put_all(bench: &Bench, puts: &[InventoryPut]) -> Verdict<Vec<Outcome>> {

@@ -88,6 +88,13 @@ pub struct AdjustmentConfig {
     pub threshold: u32,
 }
 
+impl AdjustmentConfig {
+    /// Differences go to this account, however small.
+    pub fn new(account: impl Into<String>) -> Self {
+        Self { account: account.into(), subsidiary: None, threshold: 0 }
+    }
+}
+
 impl InventoryConfig {
     pub(super) fn check(&self) -> Result<()> {
         if !["aggregateitemlocation", "inventoryitemlocations"].contains(&self.table.as_str()) {

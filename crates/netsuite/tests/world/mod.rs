@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use erp_core::model::{
-    Basis, Customer, InventoryLevel, Order, OrderSubmission, Price, PriceScope, RouteTarget,
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
+    OrderSubmission, Price, PriceScope, RouteTarget,
 };
 use erp_core::prelude::*;
 use erp_testkit::clock::VirtualClock;
@@ -11,7 +12,7 @@ use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::{Fault, FaultPlan, Rule};
 use erp_testkit::model::{SKUS, Sample};
 use netsuite::auth::JwtAlgorithm;
-use netsuite::config::TaxMode;
+use netsuite::config::{AdjustmentConfig, TaxMode};
 use netsuite::{NetsuiteAuth, NetsuiteClient, NetsuiteConfig, external_id};
 use netsuite_emulator::{Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, Quirk};
 use std::sync::Arc;
@@ -104,6 +105,7 @@ impl World {
                 orders.tax.mode = TaxMode::Override;
                 orders.tax.tax_type = Some("1".to_owned());
                 orders.tax.code = Some("1".to_owned());
+                config.inventory.adjustments = Some(AdjustmentConfig::new("58"));
                 config.customers.subsidiary = Some("1".to_owned());
                 change(config);
             })
@@ -170,6 +172,8 @@ impl Harness for World {
             Spot::FindOrder => ("GET", "/record/v1/salesOrder", 0),
             Spot::CreateOrder => ("POST", "/record/v1/salesOrder", 0),
             Spot::ReadCustomers => ("POST", "/suiteql", 0),
+            Spot::PutInventory => ("POST", "/record/v1/inventoryAdjustment", 0),
+            Spot::CreateFulfillment => ("POST", "/!transform/itemFulfillment", 0),
             // A scan counts before it reads.
             Spot::OrderStatement | Spot::ReadInventory | Spot::ReadPrices | Spot::ReadFulfillments => {
                 ("POST", "/suiteql", 1)
@@ -270,6 +274,31 @@ impl Harness for World {
             netsuite_emulator::Customer::person(id, customer.first_name, customer.last_name, customer.email);
         self.emulator.world.put_customer(&seeded);
         Ok(Key::of(&"netsuite".into(), id))
+    }
+
+    async fn shippable(&self) -> Trial<FulfillmentSubmission> {
+        let seed = 5_000 + self.made.fetch_add(1, Ordering::Relaxed);
+        let mut order = Sample::new(seed).order_of(2);
+        order.key = Key::from(format!("sample:s{seed}"));
+        let outcome = self.client().submit_orders(&Context::new(), &[self.submission(order)]).await.remove(0);
+        let Outcome::Applied(receipt) = outcome else {
+            return Err(Failure(format!("no order to ship: {outcome:?}")));
+        };
+        let held = receipt.holding.as_ref().map(|holding| holding.lines.clone()).unwrap_or_default();
+        let lines = held.into_iter().map(|line| FulfillmentLine {
+            native_line: line.native_line,
+            line: None,
+            sku: line.sku,
+            quantity: line.quantity,
+        });
+        let key = Key::from(format!("wms:{seed}"));
+        let shipped = Fulfillment::new(key, format!("W{seed}"), receipt.native_id.clone(), self.clock.now());
+        let shipped = shipped.with_lines(lines.collect()).with_location(Some("1".into()));
+        Ok(FulfillmentSubmission::new(shipped, receipt.native_id, Vec::new()))
+    }
+
+    async fn shipments(&self, key: &Key) -> Trial<usize> {
+        Ok(self.emulator.world.count_by_external("itemFulfillment", &external_id(key)?))
     }
 
     async fn post_delivery(&self) -> Trial<Key> {

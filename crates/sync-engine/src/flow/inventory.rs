@@ -282,11 +282,11 @@ impl Pipe for Stock {
                 Ok(reading) => {
                     let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO);
                     indexes.push(index);
-                    puts.push(InventoryPut::new(
-                        reading.sku,
-                        reading.location,
-                        erp_core::money::Quantity::new(value),
-                    ));
+                    let quantity = erp_core::money::Quantity::new(value);
+                    let put = InventoryPut::new(reading.sku, reading.location, quantity);
+                    // The wish is the same for each try, and another one when the figure changes.
+                    let wanted = turn.entry.wanted_since.as_micros();
+                    puts.push(put.with_key(Key::from(format!("{}#{wanted}", turn.entry.key))));
                 }
                 Err(e) => {
                     let error = Error::unexpected("a stored reading cannot be read").with_source(e);

@@ -1,0 +1,161 @@
+//! Shipments of a warehouse, posted as item fulfilments of the orders that NetSuite holds.
+//!
+//! Each carries an external id that is made of its key, so that it is posted once. Lines that did not ship are left out by
+//! name: NetSuite would fulfil them too.
+
+use crate::client::NetsuiteClient;
+use crate::config::InventoryConfig;
+use crate::key::external_id;
+use crate::map::Held;
+use crate::posting::Posted;
+use crate::wire::{Body, RecordRef};
+use async_trait::async_trait;
+use erp_core::Decimal;
+use erp_core::context::Context;
+use erp_core::error::{Effect, Error, ErrorKind, Result};
+use erp_core::id::{Key, LocationId, NativeId};
+use erp_core::model::FulfillmentSubmission;
+use erp_core::outcome::{Found, Outcome, Outcomes, Receipt};
+use erp_core::roles::FulfillmentSink;
+use std::collections::BTreeMap;
+
+const KIND: &str = "itemFulfillment";
+
+#[async_trait]
+impl FulfillmentSink for NetsuiteClient {
+    async fn submit_fulfillments(&self, cx: &Context, items: &[FulfillmentSubmission]) -> Vec<Outcome> {
+        let mut outcomes = Outcomes::with_capacity(items.len());
+        for item in items {
+            let result = Box::pin(self.ship(cx, item)).await;
+            let key = item.fulfillment.key.as_str();
+            outcomes.push(result.map_err(|e| e.with_operation("netsuite.ship").with_context("key", key)));
+        }
+        outcomes.into_vec()
+    }
+
+    async fn find_fulfillment(&self, cx: &Context, key: &Key, _: &NativeId) -> Result<Found> {
+        let found = self.record(cx, KIND, &RecordRef::external(external_id(key)?)).await?;
+        let Some((record, at)) = found else { return Ok(Found::Absent) };
+        let id = record.required("id")?;
+        let number = record.filled("tranId")?.unwrap_or_else(|| id.clone());
+        Ok(Found::Whole(Receipt::new(NativeId::new(id), number, at)))
+    }
+}
+
+impl NetsuiteClient {
+    async fn ship(&self, cx: &Context, item: &FulfillmentSubmission) -> Result<Receipt> {
+        let shipped = &item.fulfillment;
+        // An order that has shipped in whole refuses a second fulfilment for its quantities, not for the key.
+        if let Found::Whole(receipt) = self.find_fulfillment(cx, &shipped.key, &item.order).await? {
+            return Ok(receipt);
+        }
+        let order = RecordRef::id(item.order.as_str());
+        let Some((record, _)) = self.record(cx, "salesOrder", &order).await? else {
+            let text = format!("NetSuite holds no order {}", item.order);
+            return Err(Error::invalid("order", "netsuite.order_unknown", text));
+        };
+        let held = Held::of(&self.config().orders, &record)?;
+        let body = fulfilment(&self.config().inventory, item, &held, &external_id(&shipped.key)?)?;
+        let order = &order;
+        let post =
+            |body: Body| async move { self.transform_record(cx, "salesOrder", order, KIND, &body).await };
+        match self.post_dated(cx, shipped.shipped_at, &body, post).await {
+            Ok(Posted { warnings, .. }) => match self.find_fulfillment(cx, &shipped.key, &item.order).await {
+                Ok(Found::Whole(receipt)) => Ok(receipt.with_warnings(warnings)),
+                Ok(_) => Err(Error::new(
+                    ErrorKind::Conflict,
+                    "the fulfilment was posted and is not there any more",
+                )
+                .with_effect(Effect::Applied)),
+                Err(error) => Err(error.with_effect(Effect::Applied)),
+            },
+            // Posted meanwhile by a create whose answer was lost.
+            Err(error) => match self.find_fulfillment(cx, &shipped.key, &item.order).await {
+                Ok(Found::Whole(receipt)) if error.effect() == Effect::None => Ok(receipt),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// The fulfilment's record: what shipped of each line, and every other line left out.
+fn fulfilment(
+    config: &InventoryConfig,
+    item: &FulfillmentSubmission,
+    held: &[Held],
+    external: &str,
+) -> Result<Body> {
+    let shipped = &item.fulfillment;
+    let mut quantities: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for (index, line) in shipped.lines.iter().enumerate() {
+        let linked = item
+            .lines
+            .iter()
+            .find(|link| link.native_line == line.native_line)
+            .map(|link| link.line.as_str());
+        let number = linked.unwrap_or(&line.native_line);
+        let own = held.iter().find(|held| held.number == number).ok_or_else(|| {
+            let path = format!("lines[{index}].native_line");
+            Error::invalid(
+                path,
+                "netsuite.unknown_line",
+                format!("order {} has no line {number}", item.order),
+            )
+        })?;
+        *quantities.entry(own.number.as_str()).or_default() += line.quantity;
+    }
+    if quantities.values().all(Decimal::is_zero) {
+        return Err(Error::invalid("lines", "netsuite.empty", "a shipment without goods ships nothing"));
+    }
+    for (index, line) in held.iter().enumerate() {
+        let open = line.quantity.unwrap_or_default().saturating_sub(line.fulfilled);
+        if quantities.get(line.number.as_str()).is_some_and(|quantity| *quantity > open) {
+            let text = format!("line {} has {} open, and more shipped", line.number, open.normalize());
+            return Err(Error::invalid(format!("lines[{index}].quantity"), "netsuite.more_than_open", text));
+        }
+    }
+    let location = location_of(config, item.location.as_ref().or(shipped.location.as_ref()))?;
+    let mut lines = Vec::new();
+    for line in held.iter().filter(|line| line.quantity.is_some() && !line.closed) {
+        let number = line.number.parse::<i64>().map(Decimal::from).unwrap_or_default();
+        let body = Body::new().with("orderLine", number);
+        lines.push(match quantities.get(line.number.as_str()) {
+            Some(quantity) if !quantity.is_zero() => {
+                body.with("location", RecordRef::id(&location)).with("quantity", *quantity)
+            }
+            _ => body.with("itemreceive", false),
+        });
+    }
+    let mut body = Body::new()
+        .with("externalId", external)
+        .with("inventoryLocation", RecordRef::id(&location))
+        .with("shipStatus", Body::new().with("id", "C"))
+        .with("memo", shipped.number.as_str())
+        .with("item", lines);
+    let parcels: Vec<Body> = shipped
+        .tracking
+        .iter()
+        .map(|parcel| {
+            Body::new()
+                .with("packageTrackingNumber", parcel.number.as_str())
+                .with("packageDescr", parcel.title.as_str())
+        })
+        .collect();
+    if !parcels.is_empty() {
+        body.put("package", parcels);
+    }
+    Ok(body)
+}
+
+fn location_of(config: &InventoryConfig, place: Option<&LocationId>) -> Result<String> {
+    let unknown = |text: String| Error::invalid("location", "netsuite.location_unknown", text);
+    let place = place.ok_or_else(|| unknown("nothing says where the goods left from".to_owned()))?;
+    let known =
+        config.places.iter().find(|known| known.name == *place).map(|known| known.locations.as_slice());
+    match known {
+        Some([only]) => Ok(only.clone()),
+        Some(_) => Err(unknown(format!("{place} is made of several locations; goods leave one"))),
+        None if place.as_str().bytes().all(|b| b.is_ascii_digit()) => Ok(place.as_str().to_owned()),
+        None => Err(unknown(format!("nothing says which location {place} is; add it to inventory.places"))),
+    }
+}
