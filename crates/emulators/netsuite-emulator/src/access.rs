@@ -59,7 +59,14 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("TRAN_CUSTDEP", "Transactions", "Customer Deposit"),
     ("TRAN_INVADJST", "Transactions", "Adjust Inventory"),
     ("TRAN_INVTRNFR", "Transactions", "Transfer Inventory"),
+    ("TRAN_RTNAUTH", "Transactions", "Return Authorization"),
+    ("TRAN_ITEMRCPT", "Transactions", "Item Receipt"),
+    ("TRAN_CUSTCRED", "Transactions", "Credit Memo"),
+    ("TRAN_CASHRFND", "Transactions", "Cash Sale Refund"),
 ];
+
+/// Permissions of administrators, which an integration's role does not begin with.
+const BEYOND: &[(&str, &str, &str)] = &[("ADMI_AUDITLOGIN", "Setup", "View Login Audit Trail")];
 
 /// The permissions that a full integration's role has.
 pub(crate) fn all() -> impl Iterator<Item = &'static str> {
@@ -81,6 +88,7 @@ pub(crate) fn of_table(table: &str) -> Option<&'static str> {
         "subsidiary" => "LIST_SUBSIDIARY",
         "shipitem" => "LIST_SHIPITEM",
         "account" => "LIST_ACCOUNT",
+        "loginaudit" => "ADMI_AUDITLOGIN",
         "role" | "rolepermissions" => "ADMI_MANAGEROLES",
         "dual" => "",
         _ => return None,
@@ -98,8 +106,12 @@ pub(crate) fn may(world: &World, permission: &str, wanted: Level) -> bool {
 
 /// NetSuite's sentence about a missing permission: one where there is none, another where the level is too low.
 pub(crate) fn sentence(world: &World, permission: &str) -> String {
-    let (_, tab, name) =
-        NAMES.iter().find(|(id, ..)| *id == permission).copied().unwrap_or((permission, "Lists", permission));
+    let (_, tab, name) = NAMES
+        .iter()
+        .chain(BEYOND)
+        .find(|(id, ..)| *id == permission)
+        .copied()
+        .unwrap_or((permission, "Lists", permission));
     if level(world, permission).is_some() {
         format!(
             "Permission Violation: You need a higher level of permission for {name} to access this page. Please contact your account administrator."

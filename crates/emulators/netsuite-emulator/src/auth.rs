@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use erp_core::time::Timestamp;
 use erp_testkit::emulator::{Exchange, Reply};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,15 +69,67 @@ fn public_key(pem: &str) -> Option<Vec<u8>> {
     Some(pair.public_key().as_ref().to_vec())
 }
 
+/// What kind of key a mapped certificate is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// For ES256; the key as an uncompressed point.
+    P256,
+    /// For ES384; the key as an uncompressed point.
+    P384,
+    /// For ES512; the key as an uncompressed point.
+    P521,
+    /// For PS256, PS384 and PS512; the key as DER, of 3072 or 4096 bits.
+    Rsa,
+}
+
+impl KeyKind {
+    /// How a signature is checked that says it was made this way; `None` if this key cannot have made it.
+    fn verifier(self, algorithm: &str) -> Option<&'static dyn signature::VerificationAlgorithm> {
+        Some(match (self, algorithm) {
+            (Self::P256, "ES256") => &signature::ECDSA_P256_SHA256_FIXED,
+            (Self::P384, "ES384") => &signature::ECDSA_P384_SHA384_FIXED,
+            (Self::P521, "ES512") => &signature::ECDSA_P521_SHA512_FIXED,
+            (Self::Rsa, "PS256") => &signature::RSA_PSS_2048_8192_SHA256,
+            (Self::Rsa, "PS384") => &signature::RSA_PSS_2048_8192_SHA384,
+            (Self::Rsa, "PS512") => &signature::RSA_PSS_2048_8192_SHA512,
+            _ => return None,
+        })
+    }
+}
+
+/// One line of the audit trail.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) at: Timestamp,
+    pub(crate) detail: String,
+    pub(crate) granted: bool,
+}
+
+/// As many lines as the audit trail keeps.
+const AUDIT_MAX: usize = 10_000;
+/// The services that an integration record has boxes for.
+const SCOPES: [&str; 3] = ["rest_webservices", "restlets", "suite_analytics"];
+
+#[derive(Debug)]
+struct Issued {
+    ends: Timestamp,
+    scopes: Vec<String>,
+}
+
 #[derive(Debug, Default)]
 struct Memory {
-    /// Bearer tokens and when they end.
-    tokens: BTreeMap<String, Timestamp>,
+    tokens: BTreeMap<String, Issued>,
     nonces: BTreeSet<(String, String)>,
     jtis: BTreeSet<String>,
+    /// Certificates beside the one that the account was made with.
+    certificates: BTreeMap<String, (KeyKind, Vec<u8>)>,
+    /// Boxes of the integration record that are not ticked.
+    unticked: BTreeSet<String>,
+    blocked: bool,
     failures: u32,
     locked_until: Option<Timestamp>,
-    audit: Vec<String>,
+    audit: VecDeque<Attempt>,
     issued: u64,
 }
 
@@ -85,6 +137,7 @@ struct Memory {
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) credentials: Credentials,
+    number_life: bool,
     memory: Mutex<Memory>,
 }
 
@@ -96,21 +149,26 @@ pub(crate) enum Way {
 }
 
 impl Door {
-    pub(crate) fn new(credentials: Credentials) -> Self {
-        Self { credentials, memory: Mutex::default() }
+    /// `number_life` says how long a token lives in a number, and not in a text.
+    pub(crate) fn new(credentials: Credentials, number_life: bool) -> Self {
+        Self { credentials, number_life, memory: Mutex::default() }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reasons of refused log-ons, newest last.
-    pub(crate) fn audit(&self) -> Vec<String> {
-        self.memory().audit.clone()
+    /// The audit trail, newest last.
+    pub(crate) fn audit(&self) -> Vec<Attempt> {
+        self.memory().audit.iter().cloned().collect()
     }
 
-    pub(crate) fn note(&self, reason: &str) {
-        self.memory().audit.push(reason.to_owned());
+    pub(crate) fn note(&self, at: Timestamp, detail: &str, granted: bool) {
+        let mut memory = self.memory();
+        if memory.audit.len() >= AUDIT_MAX {
+            memory.audit.pop_front();
+        }
+        memory.audit.push_back(Attempt { at, detail: detail.to_owned(), granted });
     }
 
     /// Forgets all tokens, as a restart or a revocation does.
@@ -118,37 +176,74 @@ impl Door {
         self.memory().tokens.clear();
     }
 
-    /// Who asks; a refusal says only that it is one.
-    pub(crate) fn enter(&self, exchange: &Exchange) -> Result<Way, Refusal> {
-        let mut sent = exchange.headers.get_all("authorization").iter();
-        let header = match (sent.next().and_then(|value| value.to_str().ok()), sent.next()) {
-            (Some(header), None) => header,
-            (Some(_), Some(_)) => return self.refuse("Ambiguous authentication"),
-            (None, _) => return self.refuse("MissingCredentials"),
-        };
-        if let Some(token) = header.strip_prefix("Bearer ") {
-            let ends = self.memory().tokens.get(token).copied();
-            return match ends {
-                Some(ends) if ends > exchange.at => Ok(Way::Bearer),
-                Some(_) => self.refuse("AccessTokenExpired"),
-                None => self.refuse("InvalidSignature"),
-            };
-        }
-        match header.strip_prefix("OAuth ") {
-            Some(header) => self.signed(exchange, header).map(|()| Way::Tba),
-            None => self.refuse("InvalidCredentials"),
+    pub(crate) fn map_certificate(&self, id: String, kind: KeyKind, public_key: Vec<u8>) {
+        self.memory().certificates.insert(id, (kind, public_key));
+    }
+
+    pub(crate) fn tick(&self, scope: &str, ticked: bool) {
+        let mut memory = self.memory();
+        if ticked {
+            memory.unticked.remove(scope);
+        } else {
+            memory.unticked.insert(scope.to_owned());
         }
     }
 
-    fn refuse<T>(&self, reason: &str) -> Result<T, Refusal> {
-        self.note(reason);
+    pub(crate) fn block(&self, blocked: bool) {
+        self.memory().blocked = blocked;
+    }
+
+    /// Who asks for a service; a refusal says only that it is one.
+    pub(crate) fn enter(&self, exchange: &Exchange, scope: &str) -> Result<Way, Refusal> {
+        let mut sent = exchange.headers.get_all("authorization").iter();
+        let header = match (sent.next().and_then(|value| value.to_str().ok()), sent.next()) {
+            (Some(header), None) => header,
+            (Some(_), Some(_)) => return self.refuse(exchange, "Ambiguous authentication"),
+            (None, _) => return self.refuse(exchange, "MissingCredentials"),
+        };
+        if let Some(token) = header.strip_prefix("Bearer ") {
+            return self.bearer(exchange, token, scope).map(|()| Way::Bearer);
+        }
+        match header.strip_prefix("OAuth ") {
+            Some(header) => self.signed(exchange, header).map(|()| Way::Tba),
+            None => self.refuse(exchange, "InvalidCredentials"),
+        }
+    }
+
+    fn bearer(&self, exchange: &Exchange, token: &str, scope: &str) -> Result<(), Refusal> {
+        let well_formed = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        };
+        if token.split('.').count() != 3 || !token.split('.').all(well_formed) {
+            self.note(exchange.at, "InvalidTokenType", false);
+            return Err(Refusal::new(
+                400,
+                "INVALID_REQUEST",
+                "The access token is malformed: invalid_request.",
+            ));
+        }
+        let memory = self.memory();
+        let reason = match memory.tokens.get(token) {
+            None => "InvalidSignature",
+            Some(_) if memory.blocked => "IntegrationBlocked",
+            Some(issued) if issued.ends <= exchange.at => "AccessTokenExpired",
+            Some(issued) if !issued.scopes.iter().any(|own| own == scope) => "ScopeMismatched",
+            Some(_) if memory.unticked.contains(scope) => "ScopeMismatched",
+            Some(_) => return Ok(()),
+        };
+        drop(memory);
+        self.refuse(exchange, reason)
+    }
+
+    fn refuse<T>(&self, exchange: &Exchange, reason: &str) -> Result<T, Refusal> {
+        self.note(exchange.at, reason, false);
         Err(Refusal::login())
     }
 
     fn signed(&self, exchange: &Exchange, header: &str) -> Result<(), Refusal> {
         let locked = self.memory().locked_until;
         if locked.is_some_and(|until| until > exchange.at) {
-            return self.refuse("temporary_locked");
+            return self.refuse(exchange, "temporary_locked");
         }
         match self.check_signature(exchange, header) {
             Ok(()) => {
@@ -163,7 +258,7 @@ impl Door {
                     memory.failures = 0;
                 }
                 drop(memory);
-                self.refuse(reason)
+                self.refuse(exchange, reason)
             }
         }
     }
@@ -198,6 +293,9 @@ impl Door {
         if field("oauth_token")? != keys.token {
             return Err("token_rejected");
         }
+        if self.memory().blocked {
+            return Err("consumer_key_refused");
+        }
         let (nonce, stamp) = (field("oauth_nonce")?, field("oauth_timestamp")?);
         let at: i64 = stamp.parse().map_err(|_| "InvalidTimestamp")?;
         if (at - exchange.at.as_secs()).abs() > SKEW {
@@ -221,7 +319,7 @@ impl Door {
         match self.issue(exchange) {
             Ok(reply) => reply,
             Err((error, reason)) => {
-                self.note(reason);
+                self.note(exchange.at, reason, false);
                 Reply::json(400, &json!({ "error": error }))
             }
         }
@@ -256,11 +354,25 @@ impl Door {
             part(&claims),
             BASE64_URL_SAFE_NO_PAD.encode(secret)
         );
-        memory.tokens.insert(token.clone(), ends);
-        Ok(Reply::json(
-            200,
-            &json!({"access_token": token, "expires_in": TOKEN_LIFE.to_string(), "token_type": "bearer"}),
-        ))
+        let granted: Vec<String> = scopes
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|scope| scope.as_str().map(str::to_owned))
+            .collect();
+        memory.tokens.insert(token.clone(), Issued { ends, scopes: granted });
+        drop(memory);
+        self.note(exchange.at, "Success", true);
+        // Oracle's pages have a number, the field has texts: whoever reads one must read the other.
+        let life = if self.number_life { json!(TOKEN_LIFE) } else { json!(TOKEN_LIFE.to_string()) };
+        Ok(Reply::json(200, &json!({"access_token": token, "expires_in": life, "token_type": "bearer"})))
+    }
+
+    fn certificate(&self, id: &str) -> Option<(KeyKind, Vec<u8>)> {
+        if id == self.credentials.certificate_id {
+            return Some((KeyKind::P256, public_key(&self.credentials.private_key)?));
+        }
+        self.memory().certificates.get(id).cloned()
     }
 
     fn check_assertion(&self, exchange: &Exchange, assertion: &str) -> Result<Value, &'static str> {
@@ -271,29 +383,27 @@ impl Door {
             serde_json::from_slice::<Value>(&bytes).map_err(|_| "MalformedAssertion")
         };
         let (header, claims) = (read(header)?, read(claims)?);
-        match header["alg"].as_str() {
-            Some("ES256") => {}
-            // The mapped certificate is on P-256, so that no other of the allowed ways can fit it.
-            Some("PS256" | "PS384" | "PS512" | "ES384" | "ES512") => return Err("SignatureValidation"),
-            _ => return Err("UnsupportedAlgo"),
+        let algorithm = header["alg"].as_str().unwrap_or_default();
+        if !["ES256", "ES384", "ES512", "PS256", "PS384", "PS512"].contains(&algorithm) {
+            return Err("UnsupportedAlgo");
         }
-        match header["kid"].as_str() {
-            None => return Err("MissingKeyId"),
-            Some(kid) if kid != self.credentials.certificate_id => return Err("MissingKey"),
-            Some(_) => {}
-        }
-        let public = public_key(&self.credentials.private_key).ok_or("MissingKey")?;
+        let kid = header["kid"].as_str().ok_or("MissingKeyId")?;
+        let (kind, public) = self.certificate(kid).ok_or("MissingKey")?;
+        let verifier = kind.verifier(algorithm).ok_or("SignatureValidation")?;
         let given = BASE64_URL_SAFE_NO_PAD.decode(given).map_err(|_| "MalformedAssertion")?;
-        signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, public)
+        signature::UnparsedPublicKey::new(verifier, public)
             .verify(signed.as_bytes(), &given)
             .map_err(|_| "SignatureValidation")?;
+        if self.memory().blocked {
+            return Err("IntegrationBlocked");
+        }
         if claims["iss"].as_str() != Some(&self.credentials.client_id) {
             return Err("InvalidIssuer");
         }
         let host = exchange.header("host").unwrap_or_default();
         let audience = claims["aud"].as_str().unwrap_or_default();
-        let expected = format!("//{host}{}", exchange.path);
-        if !audience.ends_with(&expected) {
+        let at = format!("//{host}{}", exchange.path);
+        if !["http:", "https:"].iter().any(|scheme| audience.strip_prefix(scheme) == Some(&at)) {
             return Err("InvalidAudience");
         }
         let (issued, ends) =
@@ -313,9 +423,11 @@ impl Door {
             Value::String(text) => text.split([',', ' ']).map(str::to_owned).collect(),
             _ => Vec::new(),
         };
-        let known = ["rest_webservices", "restlets", "suite_analytics"];
-        if scopes.is_empty() || !scopes.iter().all(|scope| known.contains(&scope.as_str())) {
+        if scopes.is_empty() || !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
             return Err("InvalidScope");
+        }
+        if scopes.iter().any(|scope| self.memory().unticked.contains(scope)) {
+            return Err("ScopeMismatched");
         }
         if let Some(jti) = claims["jti"].as_str()
             && !self.memory().jtis.insert(jti.to_owned())
@@ -332,12 +444,15 @@ fn form(exchange: &Exchange) -> Option<BTreeMap<String, String>> {
         return None;
     }
     let text = std::str::from_utf8(&exchange.body).ok()?;
-    text.split('&')
-        .map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            Some((decode(name, true)?, decode(value, true)?))
-        })
-        .collect()
+    let mut fields = BTreeMap::new();
+    for pair in text.split('&') {
+        let (name, value) = pair.split_once('=')?;
+        // A parameter that is sent twice makes the request invalid (RFC 6749, section 3.2).
+        if fields.insert(decode(name, true)?, decode(value, true)?).is_some() {
+            return None;
+        }
+    }
+    Some(fields)
 }
 
 /// RFC 5849, section 3.4.1.

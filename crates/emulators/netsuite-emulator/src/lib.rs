@@ -64,7 +64,7 @@ mod tables;
 mod world;
 
 pub use access::Level;
-pub use auth::TbaKeys;
+pub use auth::{KeyKind, TbaKeys};
 pub use lanes::LaneCount;
 pub use options::NetsuiteOptions;
 pub use quirk::{Quirk, UnknownQuirk};
@@ -116,6 +116,11 @@ impl NetsuiteEmulator {
     pub fn private_key(&self) -> &str {
         &self.credentials().private_key
     }
+
+    /// The keys of token-based authentication.
+    pub fn tba(&self) -> &TbaKeys {
+        &self.credentials().tba
+    }
 }
 
 /// Opens the account and serves it on loopback.
@@ -163,6 +168,8 @@ pub fn open(options: NetsuiteOptions) -> std::io::Result<(NetsuiteWorld, Arc<dyn
         },
     };
     let clock = Arc::clone(&options.server.clock);
-    let system = Arc::new(System::new(store, clock, options, Door::new(credentials)));
+    let number_life = options.quirks.contains(&Quirk::NumberExpiresIn);
+    let door = Door::new(credentials, number_life);
+    let system = Arc::new(System::new(store, clock, options, door));
     Ok((NetsuiteWorld(Arc::clone(&system)), Arc::new(NetsuiteProduct(system))))
 }

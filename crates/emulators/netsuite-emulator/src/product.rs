@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const RECORDS: &str = "/services/rest/record/v1";
+pub(crate) const RESTLET: &str = "/app/site/hosting/restlet.nl";
 const SUITEQL: &str = "/services/rest/query/v1/suiteql";
 /// As many rows as one query brings over all its pages.
 const ROWS_MAX: usize = 100_000;
@@ -94,16 +95,19 @@ impl System {
         if path == "/rest/datacenterurls" {
             return datacenter(exchange);
         }
-        let way = match self.door.enter(exchange) {
+        let script = path == RESTLET;
+        let scope = if script { "restlets" } else { "rest_webservices" };
+        let way = match self.door.enter(exchange, scope) {
             Ok(way) => way,
             Err(refusal) => return refusal.reply(),
         };
         let login = if way == Way::Bearer { "ADMI_LOGIN_OAUTH2" } else { "ADMI_LOGIN_OAUTH" };
         let granted = self.store.read(|world| {
-            access::may(world, "ADMI_RESTWEBSERVICES", Level::Full) && access::may(world, login, Level::Full)
+            (script || access::may(world, "ADMI_RESTWEBSERVICES", Level::Full))
+                && access::may(world, login, Level::Full)
         });
         if !granted {
-            self.door.note("permission_denied");
+            self.door.note(exchange.at, "permission_denied", false);
             return Refusal::login().reply();
         }
         let Some((lane, span)) = self.lanes.enter() else {
@@ -118,7 +122,9 @@ impl System {
         let reply = self.serve(exchange).unwrap_or_else(|refusal| refusal.reply());
         drop(lane);
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        reply.with_header("x-n-operationid", &format!("op-{number}"))
+        reply
+            .with_header("x-n-operationid", &format!("op-{number}"))
+            .with_header("x-netsuite-jobid", &format!("job-{number}"))
     }
 
     fn serve(&self, exchange: &Exchange) -> Result<Reply, Refusal> {
@@ -127,7 +133,10 @@ impl System {
             let body = object_of(&[("serverTime".to_owned(), quoted(&exchange.at.to_string()))]);
             return Ok(Reply::status(200).with_body("application/json", body));
         }
-        if path == SUITEQL {
+        if path == "/rest/tokeninfo" {
+            return Ok(self.token_info());
+        }
+        if path == SUITEQL && exchange.method == http::Method::POST {
             return self.suiteql(exchange);
         }
         if let Some(rest) = path.strip_prefix(RECORDS) {
@@ -153,11 +162,12 @@ impl System {
         let (limit, offset) = paging(&query_of(exchange))?;
         let params: Vec<Value> = body.params.iter().map(|text| Value::text(text)).collect();
         let quirks = &self.options.quirks;
+        let audit = self.door.audit();
         let answer = self.store.read(|world| {
             if !access::may(world, "REPO_ANALYTICS", Level::Edit) {
                 return Err(Refusal::new(403, "INSUFFICIENT_PERMISSION", access::sentence(world, "REPO_ANALYTICS")));
             }
-            let tables = Tables { world, now: exchange.at, quirks };
+            let tables = Tables { world, now: exchange.at, quirks, audit: &audit };
             run(&tables, &body.q, &params).map_err(|error| match error.kind {
                 SqlErrorKind::Permission => Refusal::new(403, "INSUFFICIENT_PERMISSION", error.text),
                 SqlErrorKind::Query => {
@@ -414,6 +424,20 @@ impl System {
             parts.push(("properties".to_owned(), object_of(&fields)));
         }
         Ok(Reply::status(200).with_body("application/schema+json", object_of(&parts)))
+    }
+}
+
+impl System {
+    /// Who the credentials are; the fields are those that clients in the field read.
+    fn token_info(&self) -> Reply {
+        let account = &self.door.credentials.account;
+        Reply::json(
+            200,
+            &serde_json::json!({
+                "companyId": account, "companyName": "Emulated", "roleId": 1000, "roleName": "Integration",
+                "userId": 77, "scope": ["rest_webservices", "restlets"],
+            }),
+        )
     }
 }
 

@@ -17,17 +17,20 @@ pub enum Quirk {
     CapitalColumns,
     /// REST takes the tax codes of an account with legacy tax, against Oracle's word.
     LegacyTaxInRest,
+    /// A token's life is said in a number, and not in a text.
+    NumberExpiresIn,
 }
 
 impl Quirk {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::PermissionAsNotFound,
         Self::SilentEmpty,
         Self::DuplicateAsUserError,
         Self::SchemaWithoutFields,
         Self::CapitalColumns,
         Self::LegacyTaxInRest,
+        Self::NumberExpiresIn,
     ];
 
     /// Its name on a command line.
@@ -39,6 +42,7 @@ impl Quirk {
             Self::SchemaWithoutFields => "schema-without-fields",
             Self::CapitalColumns => "capital-columns",
             Self::LegacyTaxInRest => "legacy-tax-in-rest",
+            Self::NumberExpiresIn => "number-expires-in",
         }
     }
 }

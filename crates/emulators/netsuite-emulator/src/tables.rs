@@ -1,6 +1,7 @@
 //! The tables of SuiteQL over what the account holds.
 
 use crate::access::{self, Level};
+use crate::auth::Attempt;
 use crate::doc::{Doc, Val};
 use crate::meta;
 use crate::quirk::Quirk;
@@ -16,6 +17,8 @@ pub(crate) struct Tables<'a> {
     pub(crate) world: &'a World,
     pub(crate) now: Timestamp,
     pub(crate) quirks: &'a BTreeSet<Quirk>,
+    /// Log-ons, oldest first.
+    pub(crate) audit: &'a [Attempt],
 }
 
 /// Columns of a table, and the custom fields that it may have.
@@ -105,6 +108,7 @@ impl Tables<'_> {
                     })
                     .collect(),
             },
+            "loginaudit" => self.logins(),
             "role" => Table {
                 columns: columns("id name", world, ""),
                 rows: vec![vec![id(1000), Value::text("Integration")]],
@@ -322,6 +326,18 @@ impl Tables<'_> {
             })
             .collect();
         Table { columns, rows }
+    }
+
+    fn logins(&self) -> Table {
+        let row = |attempt: &Attempt| {
+            let at = Value::Moment(Timestamp::from_secs(self.world.wall(attempt.at).as_secs()));
+            let status = if attempt.granted { "Success" } else { "Failure" };
+            vec![at, id(77), id(1000), Value::text(status), Value::text(&attempt.detail)]
+        };
+        Table {
+            columns: columns("date user role status detail", self.world, ""),
+            rows: self.audit.iter().map(row).collect(),
+        }
     }
 
     fn deleted(&self) -> Table {

@@ -1,7 +1,7 @@
 //! The hand behind the engine's back: what people and other systems do in NetSuite.
 
 use crate::access::Level;
-use crate::auth::TbaKeys;
+use crate::auth::{KeyKind, TbaKeys};
 use crate::doc::{Doc, Val};
 use crate::lanes::LaneCount;
 use crate::product::System;
@@ -369,7 +369,29 @@ impl NetsuiteWorld {
 
     /// The reasons of refused log-ons, as the audit trail shows them, newest last.
     pub fn audit(&self) -> Vec<String> {
-        self.0.door.audit()
+        let refused = self.0.door.audit().into_iter().filter(|attempt| !attempt.granted);
+        refused.map(|attempt| attempt.detail).collect()
+    }
+
+    /// The client id, the certificate id and the private key (PEM, for ES256) of the integration.
+    pub fn oauth2(&self) -> (&str, &str, &str) {
+        let own = &self.0.door.credentials;
+        (&own.client_id, &own.certificate_id, &own.private_key)
+    }
+
+    /// Maps one more certificate to the integration, under this certificate id.
+    pub fn map_certificate(&self, id: impl Into<String>, kind: KeyKind, public_key: Vec<u8>) {
+        self.0.door.map_certificate(id.into(), kind, public_key);
+    }
+
+    /// Ticks a box of the integration record (`rest_webservices`, `restlets`, `suite_analytics`), or takes the tick away.
+    pub fn tick_scope(&self, scope: &str, ticked: bool) {
+        self.0.door.tick(scope, ticked);
+    }
+
+    /// Sets the integration record to blocked, or to enabled.
+    pub fn block_integration(&self, blocked: bool) {
+        self.0.door.block(blocked);
     }
 
     /// Ends all bearer tokens.

@@ -1,0 +1,4 @@
+//! The emulated account, asked by a client of its own that signs by the vendor's rules.
+
+mod logon;
+mod town;
