@@ -51,6 +51,7 @@ mod doc;
 mod lanes;
 mod meta;
 mod options;
+mod posting;
 mod product;
 mod quirk;
 mod records;

@@ -60,7 +60,7 @@ const LISTS: &[(&str, &str)] = &[
     ),
     (
         "saleLine",
-        "line num; lineUniqueKey num!; item ref:item; description text; quantity num; rate num; amount num; price ref:priceLevel; location ref:location; taxCode ref:taxCode; isTaxable flag; units text; isClosed flag; taxDetailsReference text; grossAmt num; tax1Amt num!; quantityFulfilled num!; quantityBilled num!; quantityCommitted num!; itemType enum!",
+        "line num; lineUniqueKey num!; item ref:item; description text; quantity num; rate num; amount num; price ref:priceLevel; location ref:location; taxCode ref:taxCode; isTaxable flag; units text; isClosed flag; taxDetailsReference text; grossAmt num; tax1Amt num!; quantityFulfilled num!; quantityBilled num!; quantityCommitted num!; itemType enum!; orderLine num; quantityPicked num!; quantityPacked num!; quantityReturned num!; quantityReceived num!; quantityCredited num!",
     ),
     (
         "taxDetail",
@@ -72,6 +72,11 @@ const LISTS: &[(&str, &str)] = &[
     ("packageUsps", "packageTrackingNumberUsps text"),
     ("packageFedEx", "packageTrackingNumberFedEx text"),
     ("shipmentPackage", "trackingNumber text"),
+    (
+        "receiptLine",
+        "line num!; orderLine num; item ref:item!; itemReceive flag; location ref:location; quantity num; restock flag; itemType enum!",
+    ),
+    ("applyLine", "apply flag; doc ref:transaction; amount num"),
     ("adjustLine", "line num; item ref:item; location ref:location; adjustQtyBy num; unitCost num"),
 ];
 
@@ -123,7 +128,32 @@ const RECORDS: &[Row] = &[
     ),
     ("salesOrder", Family::Transaction, "SalesOrd", "TRAN_SALESORD", false, &[HEAD, SALE]),
     ("cashSale", Family::Transaction, "CashSale", "TRAN_CASHSALE", true, &[HEAD, SALE]),
-    ("invoice", Family::Transaction, "CustInvc", "TRAN_CUSTINVC", true, &[HEAD, SALE]),
+    (
+        "invoice",
+        Family::Transaction,
+        "CustInvc",
+        "TRAN_CUSTINVC",
+        true,
+        &[HEAD, SALE, "amountPaid num!; amountRemaining num!"],
+    ),
+    ("returnAuthorization", Family::Transaction, "RtnAuth", "TRAN_RTNAUTH", false, &[HEAD, SALE]),
+    (
+        "itemReceipt",
+        Family::Transaction,
+        "ItemRcpt",
+        "TRAN_ITEMRCPT",
+        true,
+        &[HEAD, "entity ref:customer!; item lines:receiptLine"],
+    ),
+    (
+        "creditMemo",
+        Family::Transaction,
+        "CustCred",
+        "TRAN_CUSTCRED",
+        true,
+        &[HEAD, SALE, "apply lines:applyLine; applied num!; unapplied num!"],
+    ),
+    ("cashRefund", Family::Transaction, "CashRfnd", "TRAN_CASHRFND", true, &[HEAD, SALE]),
     (
         "itemFulfillment",
         Family::Transaction,

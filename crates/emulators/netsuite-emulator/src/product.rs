@@ -6,6 +6,7 @@ use crate::doc::{object_of, quoted};
 use crate::lanes::{Lanes, work};
 use crate::meta::{self, RecordMeta};
 use crate::options::NetsuiteOptions;
+use crate::posting;
 use crate::quirk::Quirk;
 use crate::records::{self, Ask, Shown};
 use crate::refusal::Refusal;
@@ -225,6 +226,11 @@ impl System {
             ("PATCH", [id]) => self.update(exchange, record, id),
             ("PUT", [id]) => self.upsert(exchange, record, id),
             ("DELETE", [id]) => self.delete(exchange, record, id),
+            ("POST", [id, "!transform", target])
+                if meta::record(target).is_some_and(|made| posting::handles(record.name, made.name)) =>
+            {
+                self.make(exchange, record, id, target)
+            }
             ("POST", [id, "!transform", target]) => self.transform(exchange, record, id, target),
             _ => Err(Refusal::new(405, "METHOD_NOT_ALLOWED", "This operation is not supported.")),
         }
@@ -302,7 +308,13 @@ impl System {
             if !world.made_from(at).is_empty() {
                 return Err(Refusal::user("This record cannot be deleted because it has dependent records."));
             }
-            Ok((vec![Change::Remove(record.name.to_owned(), at, exchange.at)], ()))
+            if world.has(&format!("lock/{}/{at}", record.name)) {
+                return Err(Refusal::locked());
+            }
+            let Some(stored) = world.get(record.name, at) else { return Err(absent(record)) };
+            let mut changes = posting::undo(self.ask(world, exchange.at), record, &stored.doc)?;
+            changes.push(Change::Remove(record.name.to_owned(), at, exchange.at));
+            Ok((changes, ()))
         })?;
         Ok(Reply::status(204))
     }
@@ -391,6 +403,24 @@ impl System {
             records::check_external(ask, made, &parsed.doc, None)?;
             let Some(stored) = world.get(record.name, order) else { return Err(absent(record)) };
             let (at, changes) = sales::fulfil(ask, order, stored, parsed.doc)?;
+            Ok::<_, Refusal>((changes, (at, warned)))
+        })?;
+        Ok(done(exchange, made.name, at, &warned))
+    }
+
+    /// Transforms into everything but a fulfilment, whose lines have rules of their own.
+    fn make(&self, exchange: &Exchange, from: &RecordMeta, id: &str, to: &str) -> Result<Reply, Refusal> {
+        let made = meta::record(to).ok_or_else(|| absent(from))?;
+        let (at, warned) = self.store.commit(|world| {
+            self.check(world, made, Level::Create)?;
+            self.check(world, from, Level::View)?;
+            let source = resolve(world, from, id)?;
+            let ask = self.ask(world, exchange.at);
+            let parsed = records::parse(ask, made, &exchange.body)?;
+            let warned = validated(exchange, &parsed.unknown)?;
+            records::check_external(ask, made, &parsed.doc, None)?;
+            let Some(stored) = world.get(from.name, source) else { return Err(absent(from)) };
+            let (at, changes) = posting::make(ask, source, made, (from, stored), parsed.doc)?;
             Ok::<_, Refusal>((changes, (at, warned)))
         })?;
         Ok(done(exchange, made.name, at, &warned))

@@ -2,6 +2,7 @@
 
 use crate::doc::{Doc, Raw, Val, number, object, object_of, quoted, scalar};
 use crate::meta::{Family, Field, Kind, RecordMeta, list};
+use crate::posting;
 use crate::quirk::Quirk;
 use crate::refusal::Refusal;
 use crate::sales;
@@ -219,25 +220,20 @@ fn settle(
             sales::settle_customer(ask, id, doc)?;
             Ok(Vec::new())
         }
-        "salesOrder" | "cashSale" | "invoice" => {
+        // What was made from another document is not priced anew.
+        _ if !doc.text("createdFrom").is_empty() && record.name != "itemFulfillment" => Ok(Vec::new()),
+        "salesOrder" | "cashSale" | "invoice" | "returnAuthorization" | "creditMemo" | "cashRefund" => {
             sales::settle_sale(ask, record, doc, before)?;
-            Ok(Vec::new())
+            posting::settle(ask, record, doc, before)
         }
-        "inventoryAdjustment" => sales::adjust(ask, doc),
-        "inventoryTransfer" => sales::transfer(ask, doc),
-        "customerDeposit" => {
-            for (name, text) in
-                [("customer", "Please enter a value for Customer."), ("payment", "Please enter an amount.")]
-            {
-                if !doc.has(name) {
-                    return Err(Refusal::at(name, text));
-                }
-            }
-            Ok(Vec::new())
-        }
-        "itemFulfillment" if before.is_none() => {
-            Err(Refusal::user("An item fulfillment is made by a transform of its order."))
-        }
+        "inventoryAdjustment" => sales::adjust(ask, doc, before),
+        "inventoryTransfer" => sales::transfer(ask, doc, before),
+        "customerDeposit" => sales::deposit(ask, doc).map(|()| Vec::new()),
+        "itemFulfillment" => match before {
+            Some(before) => sales::restage(ask, doc, before),
+            None => Err(Refusal::user("An item fulfillment is made by a transform of its order.")),
+        },
+        "itemReceipt" => Err(Refusal::user("An item receipt is made by a transform of its return.")),
         _ => Ok(Vec::new()),
     }
 }
@@ -252,11 +248,7 @@ pub(crate) fn update(
     replace: &[String],
 ) -> Result<Vec<Change>, Refusal> {
     if ask.world.has(&format!("lock/{}/{id}", record.name)) {
-        return Err(Refusal::new(
-            400,
-            "RCRD_LOCKED_BY_WF",
-            "This record has been locked by a user defined workflow.",
-        ));
+        return Err(Refusal::locked());
     }
     let mut doc = held.doc.clone();
     for (name, value) in change.0 {

@@ -17,6 +17,14 @@ struct Detail {
     path: Option<(&'static str, String)>,
 }
 
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let texts: Vec<String> =
+            self.details.iter().map(|detail| format!("{}: {}", detail.code, detail.text)).collect();
+        f.write_str(&texts.join("; "))
+    }
+}
+
 impl Refusal {
     pub(crate) fn new(status: u16, code: &'static str, text: impl Into<String>) -> Self {
         let detail = Detail { code, text: text.into(), path: None };
@@ -39,6 +47,19 @@ impl Refusal {
 
     pub(crate) fn user(text: impl Into<String>) -> Self {
         Self::new(400, "USER_ERROR", text)
+    }
+
+    /// A document of nothing.
+    pub(crate) fn no_line() -> Self {
+        Self::new(
+            400,
+            "VALID_LINE_ITEM_REQD",
+            "You must have at least one valid line item for this transaction.",
+        )
+    }
+
+    pub(crate) fn locked() -> Self {
+        Self::new(400, "RCRD_LOCKED_BY_WF", "This record has been locked by a user defined workflow.")
     }
 
     pub(crate) fn login() -> Self {

@@ -18,11 +18,15 @@ pub(crate) fn prefix(record: &str) -> &'static str {
         "itemFulfillment" => "IF",
         "customerDeposit" => "CD",
         "inventoryAdjustment" => "IA",
+        "returnAuthorization" => "RMA",
+        "itemReceipt" => "IR",
+        "creditMemo" => "CM",
+        "cashRefund" => "CR",
         _ => "TR",
     }
 }
 
-fn cents(amount: Decimal) -> Decimal {
+pub(crate) fn cents(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }
 
@@ -104,7 +108,8 @@ pub(crate) fn settle_sale(
         let text = format!("Invalid currency reference key {} for entity {entity}.", doc.text("currency"));
         return Err(Refusal::at("currency", text));
     }
-    if record.name == "salesOrder" && before.is_none() {
+    let staged = matches!(record.name, "salesOrder" | "returnAuthorization");
+    if staged && before.is_none() {
         match doc.text("orderStatus") {
             "" => doc.set("orderStatus", Val::Ref("A".to_owned())),
             "A" | "B" => {}
@@ -113,8 +118,8 @@ pub(crate) fn settle_sale(
     }
     settle_lines(ask, doc)?;
     money(ask, doc)?;
-    if record.name == "salesOrder" {
-        status(doc);
+    if staged {
+        restatus(record.name, doc);
     } else {
         doc.0.remove("orderStatus");
     }
@@ -259,25 +264,37 @@ fn engine_tax(ask: Ask<'_>, doc: &Doc, base: Decimal) -> Decimal {
     cents((base - untaxed) * rate.unwrap_or(Decimal::ZERO) / Decimal::ONE_HUNDRED)
 }
 
+/// Whether a line is something that can be shipped, and not only billed.
+pub(crate) fn ships(line: &Doc) -> bool {
+    !matches!(
+        line.text("itemType"),
+        "Discount" | "OthCharge" | "GiftCert" | "Service" | "Payment" | "Subtotal" | "Description"
+    )
+}
+
 /// The status that follows from the lines.
-pub(crate) fn status(doc: &mut Doc) {
+pub(crate) fn restatus(kind: &str, doc: &mut Doc) {
+    let done = match kind {
+        "salesOrder" => "quantityFulfilled",
+        "returnAuthorization" => "quantityReceived",
+        _ => return,
+    };
     let lines = doc.lines("item");
     let open = |line: &&Doc| !line.flag("isClosed");
     let sum = |field: &str| -> Decimal { lines.iter().map(|line| line.num(field)).sum() };
-    let (shipped, billed) = (sum("quantityFulfilled"), sum("quantityBilled"));
+    let (moved, billed) = (sum(done), sum("quantityBilled"));
     let all_closed = !lines.is_empty() && lines.iter().all(|line| line.flag("isClosed"));
-    let unshipped =
-        lines.iter().filter(open).any(|line| line.num("quantityFulfilled") < line.num("quantity"));
+    let unmoved = lines.iter().filter(open).any(|line| ships(line) && line.num(done) < line.num("quantity"));
     let unbilled = lines.iter().filter(open).any(|line| line.num("quantityBilled") < line.num("quantity"));
     let letter = if all_closed {
         "H"
-    } else if doc.text("orderStatus") == "A" {
-        "A"
-    } else if !unshipped && !unbilled {
+    } else if matches!(doc.text("orderStatus"), "A" | "C") {
+        if doc.text("orderStatus") == "A" { "A" } else { "C" }
+    } else if !unmoved && !unbilled {
         "G"
-    } else if !unshipped {
+    } else if !unmoved {
         "F"
-    } else if shipped.is_zero() {
+    } else if moved.is_zero() {
         "B"
     } else if billed.is_zero() {
         "D"
@@ -286,6 +303,90 @@ pub(crate) fn status(doc: &mut Doc) {
     };
     doc.set("orderStatus", Val::Ref(letter.to_owned()));
     doc.set("status", Val::Ref(letter.to_owned()));
+}
+
+/// The lines of a transform's body by the line of the source, each with its place in the body.
+pub(crate) fn asked_lines(source: &Doc, body: &Doc) -> Result<BTreeMap<Decimal, (usize, Doc)>, Refusal> {
+    let mut asked = BTreeMap::new();
+    for (at, line) in body.lines("item").iter().enumerate() {
+        let number = line.num("orderLine");
+        let known = source.lines("item").iter().any(|own| own.num("line") == number);
+        if !known || asked.insert(number, (at, line.clone())).is_some() {
+            let path = format!("item.items[{at}].orderLine");
+            let text = format!("Invalid Field Value {number} for the following field: orderLine");
+            return Err(Refusal::at(path, text));
+        }
+    }
+    Ok(asked)
+}
+
+/// Whether the body says that a line is not to be taken.
+pub(crate) fn left_out(wanted: &Doc) -> bool {
+    ["itemreceive", "itemReceive"].iter().any(|name| wanted.has(name) && !wanted.flag(name))
+}
+
+/// Stock after something moved.
+pub(crate) fn moves(ask: Ask<'_>, moved: BTreeMap<(u64, u64), Decimal>) -> Vec<Change> {
+    let held = |key: &(u64, u64)| ask.world.stock.get(key).copied().unwrap_or_default();
+    moved
+        .into_iter()
+        .filter(|(_, by)| !by.is_zero())
+        .map(|(key, by)| Change::Stock(key.0, key.1, held(&key) + by))
+        .collect()
+}
+
+/// What the lines of a fulfilment are of.
+pub(crate) fn shipped_stock(doc: &Doc, sign: Decimal) -> BTreeMap<(u64, u64), Decimal> {
+    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
+    for line in doc.lines("item") {
+        if let (Ok(item), Ok(place)) = (line.text("item").parse(), line.text("location").parse()) {
+            *moved.entry((item, place)).or_default() += sign * line.num("quantity");
+        }
+    }
+    moved
+}
+
+/// Counts a fulfilment on its order's lines when it goes from one status to another; none is the empty text.
+pub(crate) fn stage(order: &mut Doc, fulfilment: &Doc, from: &str, to: &str) {
+    for (letter, field) in [("A", "quantityPicked"), ("B", "quantityPacked"), ("C", "quantityFulfilled")] {
+        let sign = match (from >= letter, to >= letter) {
+            (false, true) => Decimal::ONE,
+            (true, false) => -Decimal::ONE,
+            _ => continue,
+        };
+        for line in fulfilment.lines("item") {
+            let number = line.num("orderLine");
+            if let Some(own) = order.lines_mut("item").iter_mut().find(|own| own.num("line") == number) {
+                own.set(field, Val::Num(own.num(field) + sign * line.num("quantity")));
+            }
+        }
+    }
+}
+
+/// A fulfilment is picked, packed or shipped later: stock leaves when it is shipped, and stays gone.
+pub(crate) fn restage(ask: Ask<'_>, doc: &mut Doc, before: &Doc) -> Result<Vec<Change>, Refusal> {
+    let (from, to) = (before.text("shipStatus").to_owned(), doc.text("shipStatus").to_owned());
+    if !matches!(to.as_str(), "A" | "B" | "C") {
+        return Err(Refusal::at("shipStatus", format!("Invalid status {to}.")));
+    }
+    // What was shipped does not follow from what a change says.
+    doc.set("item", Val::Lines(before.lines("item").to_vec()));
+    if from == to {
+        return Ok(Vec::new());
+    }
+    if from == "C" {
+        return Err(Refusal::at("shipStatus", "What is shipped cannot be packed again."));
+    }
+    let mut changes = if to == "C" { moves(ask, shipped_stock(doc, -Decimal::ONE)) } else { Vec::new() };
+    let order_id: u64 = doc.text("createdFrom").parse().unwrap_or_default();
+    if let Some(held) = ask.world.get("salesOrder", order_id) {
+        let mut order = held.doc.clone();
+        stage(&mut order, doc, &from, &to);
+        restatus("salesOrder", &mut order);
+        let stored = Stored { doc: order, created: held.created, modified: ask.now };
+        changes.push(Change::Put("salesOrder".to_owned(), order_id, Box::new(stored)));
+    }
+    Ok(changes)
 }
 
 /// Makes an item fulfilment of an order: the new record, and what changes with it.
@@ -299,6 +400,9 @@ pub(crate) fn fulfil(
     if location.is_empty() {
         return Err(Refusal::at("inventoryLocation", "Please enter value(s) for: Inventory Location."));
     }
+    if ask.world.has(&format!("lock/salesOrder/{order_id}")) {
+        return Err(Refusal::locked());
+    }
     if matches!(order.doc.text("orderStatus"), "A" | "C" | "H") {
         return Err(Refusal::user("The order is not approved, or is closed."));
     }
@@ -307,27 +411,30 @@ pub(crate) fn fulfil(
         body.set("tranDate", Val::Text(day));
     }
     check_period(ask, body.text("tranDate"))?;
-    let asked: BTreeMap<Decimal, Doc> =
-        body.lines("item").iter().map(|line| (line.num("orderLine"), line.clone())).collect();
+    let state = match body.text("shipStatus") {
+        "" => "C".to_owned(),
+        letter @ ("A" | "B" | "C") => letter.to_owned(),
+        other => return Err(Refusal::at("shipStatus", format!("Invalid status {other}."))),
+    };
+    let asked = asked_lines(&order.doc, &body)?;
     let mut order_doc = order.doc.clone();
     let mut shipped = Vec::new();
-    let mut stock: BTreeMap<u64, Decimal> = BTreeMap::new();
     for line in order_doc.lines_mut("item") {
-        let open = line.num("quantity") - line.num("quantityFulfilled");
+        // What is picked already is somebody else's, shipped or not.
+        let open = line.num("quantity") - line.num("quantityFulfilled").max(line.num("quantityPicked"));
         let wanted = asked.get(&line.num("line"));
-        let skipped = wanted.is_some_and(|wanted| wanted.has("itemreceive") && !wanted.flag("itemreceive"));
         // Lines that the caller does not name are fulfilled too; leaving one out takes `itemreceive: false`.
-        if line.flag("isClosed") || open <= Decimal::ZERO || skipped {
+        let skipped = wanted.is_some_and(|(_, wanted)| left_out(wanted));
+        if line.flag("isClosed") || open <= Decimal::ZERO || skipped || !ships(line) {
             continue;
         }
-        let quantity =
-            wanted.filter(|wanted| wanted.has("quantity")).map_or(open, |wanted| wanted.num("quantity"));
-        if quantity > open {
-            return Err(Refusal::user("The quantity is more than what is open on the order."));
-        }
-        line.set("quantityFulfilled", Val::Num(line.num("quantityFulfilled") + quantity));
-        if let Ok(item) = line.text("item").parse() {
-            *stock.entry(item).or_default() += quantity;
+        let quantity = wanted
+            .filter(|(_, wanted)| wanted.has("quantity"))
+            .map_or(open, |(_, wanted)| wanted.num("quantity"));
+        if quantity > open || quantity <= Decimal::ZERO {
+            return Err(Refusal::user(format!(
+                "The quantity {quantity} is not between 0 and what is open, {open}."
+            )));
         }
         shipped.push(
             Doc::default()
@@ -338,22 +445,13 @@ pub(crate) fn fulfil(
         );
     }
     if shipped.is_empty() {
-        return Err(Refusal::new(
-            400,
-            "VALID_LINE_ITEM_REQD",
-            "You must have at least one valid line item for this transaction.",
-        ));
+        return Err(Refusal::no_line());
     }
-    status(&mut order_doc);
     let id = ask.world.next_id();
-    let state =
-        if body.text("shipStatus").is_empty() { "C".to_owned() } else { body.text("shipStatus").to_owned() };
-    let mut changes = Vec::new();
-    let place: u64 = location.parse().unwrap_or_default();
-    for (item, quantity) in stock {
-        let held = ask.world.stock.get(&(item, place)).copied().unwrap_or_default();
-        changes.push(Change::Stock(item, place, held - quantity));
-    }
+    body.set("item", Val::Lines(shipped));
+    stage(&mut order_doc, &body, "", &state);
+    restatus("salesOrder", &mut order_doc);
+    let mut changes = if state == "C" { moves(ask, shipped_stock(&body, -Decimal::ONE)) } else { Vec::new() };
     body.set("id", Val::Text(id.to_string()));
     body.set("tranId", Val::Text(format!("IF{id}")));
     body.set("createdFrom", Val::Ref(order_id.to_string()));
@@ -362,7 +460,6 @@ pub(crate) fn fulfil(
     if body.text("shipMethod").is_empty() && !order.doc.text("shipMethod").is_empty() {
         body.set("shipMethod", Val::Ref(order.doc.text("shipMethod").to_owned()));
     }
-    body.set("item", Val::Lines(shipped));
     let made = Stored { doc: body, created: ask.now, modified: ask.now };
     changes.push(Change::Put("itemFulfillment".to_owned(), id, Box::new(made)));
     let order = Stored { doc: order_doc, created: order.created, modified: ask.now };
@@ -370,58 +467,112 @@ pub(crate) fn fulfil(
     Ok((id, changes))
 }
 
+/// What the lines of an adjustment say.
+pub(crate) fn adjusted(doc: &Doc, sign: Decimal) -> BTreeMap<(u64, u64), Decimal> {
+    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
+    for line in doc.lines("inventory") {
+        let place =
+            [line.text("location"), doc.text("adjLocation")].into_iter().find(|place| !place.is_empty());
+        let place = place.and_then(|place| place.parse().ok());
+        if let (Ok(item), Some(place)) = (line.text("item").parse(), place) {
+            *moved.entry((item, place)).or_default() += sign * line.num("adjustQtyBy");
+        }
+    }
+    moved
+}
+
+/// What the lines of a transfer say.
+pub(crate) fn transferred(doc: &Doc, sign: Decimal) -> BTreeMap<(u64, u64), Decimal> {
+    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
+    let place = |name: &str| doc.text(name).parse::<u64>();
+    if let (Ok(from), Ok(to)) = (place("location"), place("transferLocation")) {
+        for line in doc.lines("inventory") {
+            let Ok(item) = line.text("item").parse() else { continue };
+            let by = sign * line.num("adjustQtyBy");
+            *moved.entry((item, from)).or_default() -= by;
+            *moved.entry((item, to)).or_default() += by;
+        }
+    }
+    moved
+}
+
+/// Stock by which a document that is written again differs from itself before.
+fn difference(
+    ask: Ask<'_>,
+    mut moved: BTreeMap<(u64, u64), Decimal>,
+    before: Option<BTreeMap<(u64, u64), Decimal>>,
+) -> Vec<Change> {
+    for (key, by) in before.into_iter().flatten() {
+        *moved.entry(key).or_default() += by;
+    }
+    moves(ask, moved)
+}
+
 /// An adjustment changes stock by what its lines say.
-pub(crate) fn adjust(ask: Ask<'_>, doc: &mut Doc) -> Result<Vec<Change>, Refusal> {
+pub(crate) fn adjust(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Result<Vec<Change>, Refusal> {
     if doc.text("account").is_empty() {
         return Err(Refusal::at("account", "Please enter value(s) for: Adjustment Account."));
     }
     let home = doc.text("adjLocation").to_owned();
-    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
     for (at, line) in doc.lines_mut("inventory").iter_mut().enumerate() {
         let path = |field: &str| format!("inventory.items[{at}].{field}");
-        let place =
-            if line.text("location").is_empty() { home.clone() } else { line.text("location").to_owned() };
-        let (Ok(item), Ok(place)) = (line.text("item").parse(), place.parse()) else {
+        if line.text("item").is_empty() || (line.text("location").is_empty() && home.is_empty()) {
             return Err(Refusal::at(path("location"), "Please enter value(s) for: Item, Location."));
-        };
+        }
         if line.num("adjustQtyBy").is_zero() {
             return Err(Refusal::at(path("adjustQtyBy"), "Please enter a quantity."));
         }
         line.set("line", Val::Num(Decimal::from(at + 1)));
-        *moved.entry((item, place)).or_default() += line.num("adjustQtyBy");
     }
-    if moved.is_empty() {
-        return Err(Refusal::new(
-            400,
-            "VALID_LINE_ITEM_REQD",
-            "You must have at least one valid line item for this transaction.",
-        ));
+    if doc.lines("inventory").is_empty() {
+        return Err(Refusal::no_line());
     }
-    Ok(moved
-        .into_iter()
-        .map(|((item, place), by)| {
-            let held = ask.world.stock.get(&(item, place)).copied().unwrap_or_default();
-            Change::Stock(item, place, held + by)
-        })
-        .collect())
+    Ok(difference(ask, adjusted(doc, Decimal::ONE), before.map(|old| adjusted(old, -Decimal::ONE))))
 }
 
 /// A transfer takes from one location and gives to another.
-pub(crate) fn transfer(ask: Ask<'_>, doc: &mut Doc) -> Result<Vec<Change>, Refusal> {
-    let (Ok(from), Ok(to)) =
-        (doc.text("location").parse::<u64>(), doc.text("transferLocation").parse::<u64>())
-    else {
+pub(crate) fn transfer(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Result<Vec<Change>, Refusal> {
+    let (from, to) = (doc.text("location"), doc.text("transferLocation"));
+    if from.is_empty() || to.is_empty() || from == to {
         return Err(Refusal::at(
             "transferLocation",
             "Please enter value(s) for: From Location, To Location.",
         ));
-    };
-    let mut changes = Vec::new();
-    for line in doc.lines("inventory") {
-        let Ok(item) = line.text("item").parse::<u64>() else { continue };
-        let held = |place: u64| ask.world.stock.get(&(item, place)).copied().unwrap_or_default();
-        changes.push(Change::Stock(item, from, held(from) - line.num("adjustQtyBy")));
-        changes.push(Change::Stock(item, to, held(to) + line.num("adjustQtyBy")));
     }
-    Ok(changes)
+    if doc.lines("inventory").is_empty() {
+        return Err(Refusal::no_line());
+    }
+    for (at, line) in doc.lines_mut("inventory").iter_mut().enumerate() {
+        if line.text("item").is_empty() || line.num("adjustQtyBy") <= Decimal::ZERO {
+            let path = format!("inventory.items[{at}].adjustQtyBy");
+            return Err(Refusal::at(path, "Please enter an item and a quantity."));
+        }
+        line.set("line", Val::Num(Decimal::from(at + 1)));
+    }
+    Ok(difference(ask, transferred(doc, Decimal::ONE), before.map(|old| transferred(old, -Decimal::ONE))))
+}
+
+/// A deposit is some customer's, of some amount, and lies somewhere.
+pub(crate) fn deposit(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
+    if !doc.has("customer") {
+        return Err(Refusal::at("customer", "Please enter a value for Customer."));
+    }
+    if doc.num("payment") <= Decimal::ZERO {
+        return Err(Refusal::at("payment", "Please enter an amount."));
+    }
+    if !doc.has("undepFunds") {
+        doc.set("undepFunds", Val::Flag(doc.text("account").is_empty()));
+    }
+    if doc.flag("undepFunds") != doc.text("account").is_empty() {
+        return Err(Refusal::at("account", "Please choose an account, or undeposited funds."));
+    }
+    let order = doc.text("salesOrder");
+    if !order.is_empty() {
+        let held = ask.world.find("salesOrder", order);
+        if held.is_none_or(|held| held.doc.text("entity") != doc.text("customer")) {
+            let text = format!("Invalid Field Value {order} for the following field: salesOrder");
+            return Err(Refusal::at("salesOrder", text));
+        }
+    }
+    Ok(())
 }

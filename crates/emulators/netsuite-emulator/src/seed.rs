@@ -244,6 +244,13 @@ impl NetsuiteSeed {
         self
     }
 
+    /// Lets the account bill what has not shipped.
+    #[must_use]
+    pub fn with_billing_ahead(mut self) -> Self {
+        self.settings.push(("bill-ahead".to_owned(), "yes".to_owned()));
+        self
+    }
+
     /// Lets customers buy in every currency of the account.
     #[must_use]
     pub fn with_multi_currency_customers(mut self) -> Self {

@@ -191,7 +191,7 @@ impl World {
     /// What open sales orders have taken, by item and location.
     pub(crate) fn committed(&self) -> BTreeMap<(u64, u64), Decimal> {
         let mut taken: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
-        for (_, stored) in self.table("salesOrder") {
+        for (_, stored) in self.table("salesOrder").filter(|(_, stored)| stored.doc.text("status") != "C") {
             for line in stored.doc.lines("item").iter().filter(|line| !line.flag("isClosed")) {
                 let open = line.num("quantity") - line.num("quantityFulfilled");
                 if let (Ok(item), Ok(location)) = (line.text("item").parse(), line.text("location").parse()) {

@@ -251,7 +251,7 @@ impl Tables<'_> {
         let mut rows = Vec::new();
         for record in meta::transactions().filter(|record| record.fields.contains_key("item")) {
             for (at, stored) in self.world.table(record.name).filter(|(at, _)| self.seen(record.name, *at)) {
-                rows.extend(lines_of(at, &stored.doc, &columns));
+                rows.extend(lines_of(at, record.name, &stored.doc, &columns));
             }
         }
         Table { columns, rows }
@@ -355,7 +355,9 @@ impl Tables<'_> {
     }
 }
 
-fn lines_of(at: u64, doc: &Doc, columns: &[String]) -> Vec<Vec<Value>> {
+fn lines_of(at: u64, kind: &str, doc: &Doc, columns: &[String]) -> Vec<Vec<Value>> {
+    let back = matches!(kind, "returnAuthorization" | "itemReceipt" | "creditMemo" | "cashRefund");
+    let sign = if back { Decimal::ONE } else { -Decimal::ONE };
     let blank = || vec![Value::Null; columns.len()];
     let put = |row: &mut Vec<Value>, name: &str, value: Value| {
         if let Some(place) = columns.iter().position(|column| column == name) {
@@ -385,9 +387,9 @@ fn lines_of(at: u64, doc: &Doc, columns: &[String]) -> Vec<Vec<Value>> {
         let mut row = base(own, false, false);
         put(&mut row, "item", Value::id(line.text("item")));
         put(&mut row, "itemtype", Value::text(line.text("itemType")));
-        put(&mut row, "quantity", Value::Number(-line.num("quantity")));
+        put(&mut row, "quantity", Value::Number(sign * line.num("quantity")));
         put(&mut row, "quantityshiprecv", number(line, "quantityFulfilled"));
-        put(&mut row, "foreignamount", Value::Number(-line.num("amount")));
+        put(&mut row, "foreignamount", Value::Number(sign * line.num("amount")));
         put(&mut row, "location", Value::id(line.text("location")));
         put(&mut row, "isclosed", flag(line, "isClosed"));
         for (name, value) in &line.0 {
@@ -408,7 +410,7 @@ fn lines_of(at: u64, doc: &Doc, columns: &[String]) -> Vec<Vec<Value>> {
         last += 1;
         let mut row = base(last, false, tax);
         put(&mut row, "itemtype", Value::text(kind));
-        put(&mut row, "foreignamount", Value::Number(-doc.num(field)));
+        put(&mut row, "foreignamount", Value::Number(sign * doc.num(field)));
         rows.push(row);
     }
     rows

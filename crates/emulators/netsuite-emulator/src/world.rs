@@ -4,8 +4,10 @@ use crate::access::Level;
 use crate::auth::{KeyKind, TbaKeys};
 use crate::doc::{Doc, Val};
 use crate::lanes::LaneCount;
+use crate::meta;
+use crate::posting;
 use crate::product::System;
-use crate::records::Ask;
+use crate::records::{self, Ask};
 use crate::refusal::Refusal;
 use crate::sales;
 use crate::seed::{Customer, NetsuiteSeed, Price};
@@ -284,7 +286,23 @@ impl NetsuiteWorld {
     /// # Errors
     /// What NetSuite would say.
     pub fn fulfil(&self, order: u64, location: u64, parcels: &[Parcel]) -> Result<u64, String> {
-        let mut body = Doc::default().with_ref("inventoryLocation", &location.to_string());
+        self.fulfil_as(order, location, parcels, "C")
+    }
+
+    /// Picks (`A`), packs (`B`) or ships (`C`) everything that is open on an order; returns the fulfilment's internal id.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn fulfil_as(
+        &self,
+        order: u64,
+        location: u64,
+        parcels: &[Parcel],
+        status: &str,
+    ) -> Result<u64, String> {
+        let mut body = Doc::default()
+            .with_ref("inventoryLocation", &location.to_string())
+            .with_ref("shipStatus", status);
         for parcel in parcels {
             let field = match parcel.list.as_str() {
                 "packageUps" => "packageTrackingNumberUps",
@@ -295,14 +313,74 @@ impl NetsuiteWorld {
             };
             body.lines_mut(&parcel.list).push(Doc::default().with_text(field, &parcel.number));
         }
+        self.decide(|ask| {
+            let held = ask.world.get("salesOrder", order).ok_or_else(|| Refusal::user("no such order"))?;
+            sales::fulfil(ask, order, held, body).map(|(id, changes)| (changes, id))
+        })
+    }
+
+    /// Moves a fulfilment on to packed (`B`) or shipped (`C`).
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn set_ship_status(&self, fulfilment: u64, status: &str) -> Result<(), String> {
+        self.change("itemFulfillment", fulfilment, |doc| doc.set("shipStatus", Val::Ref(status.to_owned())))
+    }
+
+    /// Makes a record from another by the transform between them; everything that is open is taken. Returns its internal id.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn transform(&self, record: &str, id: u64, target: &str) -> Result<u64, String> {
+        self.decide(|ask| {
+            let unknown = || Refusal::user("no such record");
+            let from = meta::record(record).ok_or_else(unknown)?;
+            let made = meta::record(target).ok_or_else(unknown)?;
+            let held = ask.world.get(from.name, id).ok_or_else(unknown)?;
+            posting::make(ask, id, made, (from, held), Doc::default()).map(|(id, changes)| (changes, id))
+        })
+    }
+
+    /// Closes all lines of an order.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn close_order(&self, id: u64) -> Result<(), String> {
+        self.change("salesOrder", id, |doc| {
+            for line in doc.lines_mut("item") {
+                line.set("isClosed", Val::Flag(true));
+            }
+        })
+    }
+
+    /// Cancels an order, as a person can before it is approved.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn cancel_order(&self, id: u64) -> Result<(), String> {
+        self.change("salesOrder", id, |doc| doc.set("orderStatus", Val::Ref("C".to_owned())))
+    }
+
+    fn change(&self, record: &str, id: u64, with: impl FnOnce(&mut Doc)) -> Result<(), String> {
+        self.decide(|ask| {
+            let unknown = || Refusal::user("no such record");
+            let meta = meta::record(record).ok_or_else(unknown)?;
+            let held = ask.world.get(meta.name, id).ok_or_else(unknown)?;
+            let mut doc = held.doc.clone();
+            with(&mut doc);
+            let replace: Vec<String> = doc.0.keys().cloned().collect();
+            records::update(ask, meta, id, held, doc, &replace).map(|changes| (changes, ()))
+        })
+    }
+
+    fn decide<R>(
+        &self,
+        with: impl FnOnce(Ask<'_>) -> Result<(Vec<Change>, R), Refusal>,
+    ) -> Result<R, String> {
         let now = self.now();
         let quirks = &self.0.options.quirks;
-        let done = self.0.store.commit(|world| {
-            let order_doc = world.get("salesOrder", order).ok_or_else(|| Refusal::user("no such order"))?;
-            let (id, changes) = sales::fulfil(Ask { world, now, quirks }, order, order_doc, body)?;
-            Ok::<_, Refusal>((changes, id))
-        });
-        done.map_err(|refusal| format!("{refusal:?}"))
+        let done = self.0.store.commit(|world| with(Ask { world, now, quirks }));
+        done.map_err(|refusal| refusal.to_string())
     }
 
     /// Deletes a record, as somebody does in the interface.

@@ -31,19 +31,24 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn of(reply: &Reply) -> Self {
-        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        let text = String::from_utf8(reply.body.to_vec()).expect("a test says it right");
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status: reply.status, headers: reply.headers.clone(), body, text }
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().expect("a test says it right"))
     }
 
     /// The id at the end of `Location`.
     pub(crate) fn id(&self) -> u64 {
         assert!((200..300).contains(&self.status), "{} {}", self.status, self.text);
-        self.header("location").rsplit('/').next().unwrap().parse().unwrap()
+        self.header("location")
+            .rsplit('/')
+            .next()
+            .expect("a test says it right")
+            .parse()
+            .expect("a test says it right")
     }
 
     pub(crate) fn code(&self) -> &str {
@@ -70,7 +75,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn new(method: &str, target: impl Into<String>) -> Self {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let method = Method::from_bytes(method.as_bytes()).expect("a test says it right");
         Self { method, target: target.into(), headers: Vec::new(), body: String::new() }
     }
 
@@ -132,14 +137,16 @@ fn decode(text: &str) -> String {
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'%' => {
-                let digits = [rest.next().unwrap(), rest.next().unwrap()];
-                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                let digits =
+                    [rest.next().expect("a test says it right"), rest.next().expect("a test says it right")];
+                u8::from_str_radix(std::str::from_utf8(&digits).expect("a test says it right"), 16)
+                    .expect("a test says it right")
             }
             b'+' => b' ',
             other => other,
         });
     }
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(bytes).expect("a test says it right")
 }
 
 impl Signing {
@@ -172,7 +179,7 @@ impl Signing {
         let key = format!("{}&{}", encode(consumer_secret), encode(&self.secret));
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), base.as_bytes());
         let signature = if self.hex {
-            tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+            tag.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
         } else {
             BASE64_STANDARD.encode(tag.as_ref())
         };
@@ -186,9 +193,12 @@ impl Signing {
 /// An assertion with these parts, signed by the account's own key.
 pub(crate) fn assertion(world: &NetsuiteWorld, header: &Value, claims: &Value) -> String {
     let body: String = world.oauth2().2.lines().filter(|line| !line.starts_with("-----")).collect();
-    let key = BASE64_STANDARD.decode(body).unwrap();
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key).unwrap();
-    sign_with(header, claims, |signed| pair.sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec())
+    let key = BASE64_STANDARD.decode(body).expect("a test says it right");
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key).expect("a test says it right");
+    sign_with(header, claims, |signed| {
+        pair.sign(&SystemRandom::new(), signed).expect("a test says it right").as_ref().to_vec()
+    })
 }
 
 pub(crate) fn sign_with(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
@@ -209,7 +219,7 @@ impl Town {
         for quirk in quirks {
             options = options.with_quirk(*quirk);
         }
-        let (world, product) = netsuite_emulator::open(options).unwrap();
+        let (world, product) = netsuite_emulator::open(options).expect("a test says it right");
         world.seed(&seed());
         world.seed(more);
         Self { clock, world, product, nonces: AtomicU64::new(1) }
@@ -226,7 +236,10 @@ impl Town {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static(HOST));
         for (name, value) in &asked.headers {
-            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).expect("a test says it right"),
+                value.parse().expect("a test says it right"),
+            );
         }
         let body = asked.body.clone().into();
         let at = self.clock.now();
@@ -289,9 +302,9 @@ impl Town {
     pub(crate) async fn rows(&self, text: &str) -> Vec<Value> {
         let answer = self.query(text).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        let mut rows = answer.body["items"].as_array().unwrap().clone();
+        let mut rows = answer.body["items"].as_array().expect("a test says it right").clone();
         for row in &mut rows {
-            row.as_object_mut().unwrap().remove("links");
+            row.as_object_mut().expect("a test says it right").remove("links");
         }
         rows
     }
@@ -318,7 +331,7 @@ impl Town {
 
     pub(crate) async fn bearer(&self) -> String {
         let answer = self.exchange(&assertion(&self.world, &self.head(), &self.claims())).await;
-        format!("Bearer {}", answer.body["access_token"].as_str().unwrap())
+        format!("Bearer {}", answer.body["access_token"].as_str().expect("a test says it right"))
     }
 
     /// An order of this many of item 100 at 30.00, ready to be shipped.
@@ -353,4 +366,13 @@ fn seed() -> NetsuiteSeed {
         .with_price(Price::level(110, 1, 1, Decimal::from(10)))
         .with_customer(Customer::company(500, "Guests", "shop@example.test"))
         .with_tax("none")
+}
+
+/// A number of a record, exact and without trailing zeros.
+pub(crate) fn number(answer: &Answer, name: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Raw(std::collections::BTreeMap<String, Box<serde_json::value::RawValue>>);
+    let raw: Raw = serde_json::from_str(&answer.text).expect("a test says it right");
+    let text = raw.0.get(name).unwrap_or_else(|| panic!("no {name} in {}", answer.text)).get();
+    text.parse::<Decimal>().expect("a test says it right").normalize().to_string()
 }
