@@ -79,9 +79,18 @@ pub(crate) fn of_table(table: &str) -> Option<&'static str> {
         "item" | "aggregateitemlocation" | "inventoryitemlocations" | "inventorybalance" | "pricing" => {
             "LIST_ITEM"
         }
-        "pricelevel" => "ADMI_ACCOUNTINGLIST",
-        "customer" | "customeritempricing" => "LIST_CUSTJOB",
-        "transaction" | "transactionline" => "TRAN_FIND",
+        "pricelevel" | "paymentmethod" => "ADMI_ACCOUNTINGLIST",
+        "customer"
+        | "customeritempricing"
+        | "customergrouppricing"
+        | "pricingwithcustomers"
+        | "customeraddressbook"
+        | "customersubsidiaryrelationship" => "LIST_CUSTJOB",
+        "transaction" | "transactionline" | "nexttransactionlinelink" | "previoustransactionlinelink" => {
+            "TRAN_FIND"
+        }
+        "trackingnumber" | "trackingnumbermap" => "TRAN_ITEMSHIP",
+        "accountingperiod" => "ADMI_ACCTPERIODS",
         "deletedrecord" => "ADMI_DELETEDRECORD",
         "currency" => "LIST_CURRENCY",
         "location" => "LIST_LOCATION",

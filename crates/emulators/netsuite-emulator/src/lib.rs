@@ -30,24 +30,30 @@
 //!
 //! | what | how much of it |
 //! | --- | --- |
-//! | log-on | client credentials with a signed assertion (ES256), and OAuth 1.0a with HMAC-SHA256; both verified as NetSuite says, with an audit trail |
-//! | record service | create, read, update, upsert by `eid:`, delete, list with `q=`, sublists, `replace`, forms, the schema of a record, the transform of an order into a fulfilment |
-//! | SuiteQL | a parsed subset of Oracle's dialect over items, stock, prices, customers, transactions, lines, deletions, roles |
+//! | log-on | client credentials with a signed assertion (ES* and PS*), scopes with boxes to tick, and OAuth 1.0a with HMAC-SHA256; both verified as NetSuite says, with an audit trail |
+//! | record service | create, read (`fields`, sublists and lines as resources), update, upsert by `eid:`, delete, list with `q=`, `replace`, forms, the metadata catalogue |
+//! | transforms | order to fulfilment, invoice, cash sale, return; return to receipt, credit, refund; invoice to credit; cash sale to refund |
+//! | jobs | `respond-async` with idempotency keys; batches of up to 100 records |
+//! | SuiteQL | a parsed subset of Oracle's dialect over items, stock, prices, customers, transactions, lines and their links, parcels, deletions, periods, roles, log-ons |
+//! | RESTlets | whatever the world deploys, with the script service's own refusals |
 //! | roles | each record and table asks for its permission at a level; refusals are NetSuite's own sentences |
 //! | governance | so many requests at once; those beyond are refused with 429 and do nothing |
 //!
 //! The silent traps are there: unknown fields only warn unless asked otherwise, times of change are cut to the minute by the
 //! record service, an offset must be a multiple of the limit, 100,000 rows end a query, null columns are left out, a
-//! shipping cost without a method is dropped.
+//! shipping cost without a method is dropped, a restriction hides records without a word.
 //!
 //! # What it does not emulate
 //!
-//! Scripts and workflows beyond a lock; asynchronous jobs and batches; RESTlets; SOAP; returns, credit memos, refunds,
-//! receipts; serial and lot numbers; bins; item groups and kits; promotions; the general ledger.
+//! Scripts and workflows beyond a lock and a RESTlet; SOAP; reads in batches; serial and lot numbers; bins; what item
+//! groups and kits are made of; promotions; transfer orders; stock of cash sales and invoices that no fulfilment stands
+//! behind; the general ledger.
 
 mod access;
 mod auth;
+mod catalog;
 mod doc;
+mod jobs;
 mod lanes;
 mod meta;
 mod options;
@@ -56,6 +62,8 @@ mod product;
 mod quirk;
 mod records;
 mod refusal;
+mod related;
+mod restlet;
 mod sales;
 mod search;
 mod seed;
@@ -69,6 +77,7 @@ pub use auth::{KeyKind, TbaKeys};
 pub use lanes::LaneCount;
 pub use options::NetsuiteOptions;
 pub use quirk::{Quirk, UnknownQuirk};
+pub use restlet::{RestletCall, ScriptError};
 pub use seed::{Customer, Item, NetsuiteSeed, Price};
 pub use world::{LineView, NetsuiteWorld, OrderView, Parcel};
 

@@ -47,6 +47,8 @@ pub(crate) struct RecordMeta {
 
 const HEAD: &str = "id text!; externalId text; tranId text!; tranDate date; memo text; createdDate text!; lastModifiedDate text!; subsidiary ref:subsidiary; currency ref:currency; customForm ref:form; location ref:location; department ref:department; class ref:class; createdFrom ref:transaction!; status enum!";
 const SALE: &str = "entity ref:customer; otherRefNum text; email text; orderStatus enum; billingAddress sub:address; shippingAddress sub:address; shipMethod ref:shipItem; shippingCost num; handlingCost num; shippingTaxCode ref:taxCode; discountItem ref:item; discountRate num; discountTotal num!; subtotal num!; taxTotal num!; total num!; terms ref:term; paymentMethod ref:paymentMethod; taxDetailsOverride flag; taxDetails lines:taxDetail; item lines:saleLine";
+const ITEM: &str = "id text!; externalId text; itemId text; displayName text; itemType enum!; isInactive flag; subsidiary ref:subsidiary; createdDate text!; lastModifiedDate text!";
+const LIST: &str = "id text!; externalId text; name text!; symbol text!; number text!; isInactive flag!; lastModifiedDate text!";
 const PACKAGES: &str = "package lines:package; packageUps lines:packageUps; packageUsps lines:packageUsps; packageFedEx lines:packageFedEx; shipmentPackage lines:shipmentPackage";
 
 const LISTS: &[(&str, &str)] = &[
@@ -116,16 +118,23 @@ const RECORDS: &[Row] = &[
             "id text!; entityId text!; externalId text; isPerson flag; companyName text; firstName text; lastName text; email text; phone text; subsidiary ref:subsidiary; currency ref:currency; priceLevel ref:priceLevel; terms ref:term; category ref:category; vatRegNumber text; isInactive flag; comments text; memo text; customForm ref:form; addressBook lines:addressBook; dateCreated text!; lastModifiedDate text!",
         ],
     ),
-    (
-        "inventoryItem",
-        Family::Item,
-        "",
-        "LIST_ITEM",
-        false,
-        &[
-            "id text!; externalId text; itemId text; displayName text; itemType enum!; isInactive flag; subsidiary ref:subsidiary; lastModifiedDate text!",
-        ],
-    ),
+    ("inventoryItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("lotNumberedInventoryItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("serializedInventoryItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("nonInventorySaleItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("serviceSaleItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("kitItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("assemblyItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("otherChargeSaleItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("discountItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("giftCertificateItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),
+    ("location", Family::Other, "", "LIST_LOCATION", false, &[LIST]),
+    ("subsidiary", Family::Other, "", "LIST_SUBSIDIARY", false, &[LIST]),
+    ("currency", Family::Other, "", "LIST_CURRENCY", false, &[LIST]),
+    ("priceLevel", Family::Other, "", "ADMI_ACCOUNTINGLIST", false, &[LIST]),
+    ("shipItem", Family::Other, "", "LIST_SHIPITEM", false, &[LIST]),
+    ("account", Family::Other, "", "LIST_ACCOUNT", false, &[LIST]),
+    ("paymentMethod", Family::Other, "", "ADMI_ACCOUNTINGLIST", false, &[LIST]),
     ("salesOrder", Family::Transaction, "SalesOrd", "TRAN_SALESORD", false, &[HEAD, SALE]),
     ("cashSale", Family::Transaction, "CashSale", "TRAN_CASHSALE", true, &[HEAD, SALE]),
     (
@@ -215,6 +224,37 @@ fn records() -> &'static [RecordMeta] {
 /// The record of this name, whatever its capitals: Oracle's own pages write them both ways.
 pub(crate) fn record(name: &str) -> Option<&'static RecordMeta> {
     records().iter().find(|record| record.name.eq_ignore_ascii_case(name))
+}
+
+/// All records.
+pub(crate) fn all() -> impl Iterator<Item = &'static RecordMeta> {
+    records().iter()
+}
+
+/// All records that are items.
+pub(crate) fn items() -> impl Iterator<Item = &'static RecordMeta> {
+    records().iter().filter(|record| record.family == Family::Item)
+}
+
+/// The record that items of a kind are kept in: there is none called item.
+pub(crate) fn item_record(kind: &str) -> &'static str {
+    match kind {
+        "NonInvtPart" => "nonInventorySaleItem",
+        "Service" => "serviceSaleItem",
+        "Kit" => "kitItem",
+        "Assembly" => "assemblyItem",
+        "OthCharge" => "otherChargeSaleItem",
+        "Discount" => "discountItem",
+        "GiftCert" => "giftCertificateItem",
+        _ => "inventoryItem",
+    }
+}
+
+/// The kind of the items that a record keeps.
+pub(crate) fn item_kind(record: &str) -> &'static str {
+    const KINDS: [&str; 7] =
+        ["NonInvtPart", "Service", "Kit", "Assembly", "OthCharge", "Discount", "GiftCert"];
+    KINDS.into_iter().find(|kind| item_record(kind) == record).unwrap_or("InvtPart")
 }
 
 /// All transactions.

@@ -3,6 +3,7 @@
 use crate::access::{self, Level};
 use crate::auth::{Door, Way, decode};
 use crate::doc::{object_of, quoted};
+use crate::jobs::{ASYNC, Jobs};
 use crate::lanes::{Lanes, work};
 use crate::meta::{self, RecordMeta};
 use crate::options::NetsuiteOptions;
@@ -10,10 +11,11 @@ use crate::posting;
 use crate::quirk::Quirk;
 use crate::records::{self, Ask, Shown};
 use crate::refusal::Refusal;
+use crate::restlet::{self, Scripts};
 use crate::sales;
 use crate::search::Filter;
 use crate::sql::{SqlErrorKind, Value, run};
-use crate::state::{Change, World};
+use crate::state::{Change, Stored, World};
 use crate::tables::Tables;
 use async_trait::async_trait;
 use erp_core::time::{Clock, Timestamp};
@@ -23,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const RECORDS: &str = "/services/rest/record/v1";
+pub(crate) const RECORDS: &str = "/services/rest/record/v1";
 pub(crate) const RESTLET: &str = "/app/site/hosting/restlet.nl";
 const SUITEQL: &str = "/services/rest/query/v1/suiteql";
 /// As many rows as one query brings over all its pages.
@@ -36,7 +38,9 @@ pub(crate) struct System {
     pub(crate) options: NetsuiteOptions,
     pub(crate) door: Door,
     pub(crate) lanes: Lanes,
-    asked: AtomicU64,
+    pub(crate) jobs: Jobs,
+    pub(crate) scripts: Scripts,
+    pub(crate) asked: AtomicU64,
 }
 
 impl System {
@@ -46,7 +50,16 @@ impl System {
         options: NetsuiteOptions,
         door: Door,
     ) -> Self {
-        Self { store, clock, options, door, lanes: Lanes::new(), asked: AtomicU64::new(0) }
+        Self {
+            store,
+            clock,
+            options,
+            door,
+            lanes: Lanes::new(),
+            jobs: Jobs::new(),
+            scripts: Scripts::default(),
+            asked: AtomicU64::new(0),
+        }
     }
 }
 
@@ -88,7 +101,7 @@ pub(crate) fn query_of(exchange: &Exchange) -> BTreeMap<String, String> {
 }
 
 impl System {
-    async fn answer(&self, exchange: &Exchange) -> Reply {
+    async fn answer(self: &Arc<Self>, exchange: &Exchange) -> Reply {
         let path = exchange.path.as_str();
         if path == "/services/rest/auth/oauth2/v1/token" {
             return self.door.token(exchange);
@@ -100,6 +113,7 @@ impl System {
         let scope = if script { "restlets" } else { "rest_webservices" };
         let way = match self.door.enter(exchange, scope) {
             Ok(way) => way,
+            Err(_) if script => return restlet::unknown(),
             Err(refusal) => return refusal.reply(),
         };
         let login = if way == Way::Bearer { "ADMI_LOGIN_OAUTH2" } else { "ADMI_LOGIN_OAUTH" };
@@ -109,9 +123,12 @@ impl System {
         });
         if !granted {
             self.door.note(exchange.at, "permission_denied", false);
-            return Refusal::login().reply();
+            return if script { restlet::unknown() } else { Refusal::login().reply() };
         }
         let Some((lane, span)) = self.lanes.enter() else {
+            if script {
+                return restlet::too_many();
+            }
             return Refusal::new(
                 429,
                 "CONCURRENCY_LIMIT_EXCEEDED",
@@ -120,7 +137,12 @@ impl System {
             .reply();
         };
         work(&*self.clock, span).await;
-        let reply = self.serve(exchange).unwrap_or_else(|refusal| refusal.reply());
+        let reply = if script {
+            self.restlet(exchange)
+        } else {
+            let answer = self.later(exchange).unwrap_or_else(|| self.serve(exchange));
+            answer.unwrap_or_else(|refusal| refusal.reply())
+        };
         drop(lane);
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         reply
@@ -128,7 +150,7 @@ impl System {
             .with_header("x-netsuite-jobid", &format!("job-{number}"))
     }
 
-    fn serve(&self, exchange: &Exchange) -> Result<Reply, Refusal> {
+    pub(crate) fn serve(&self, exchange: &Exchange) -> Result<Reply, Refusal> {
         let path = exchange.path.as_str();
         if path == "/services/rest/system/v1/serverTime" {
             let body = object_of(&[("serverTime".to_owned(), quoted(&exchange.at.to_string()))]);
@@ -136,6 +158,9 @@ impl System {
         }
         if path == "/rest/tokeninfo" {
             return Ok(self.token_info());
+        }
+        if path.starts_with(ASYNC) {
+            return self.job(exchange);
         }
         if path == SUITEQL && exchange.method == http::Method::POST {
             return self.suiteql(exchange);
@@ -210,19 +235,22 @@ impl System {
         let parts: Vec<String> =
             rest.split('/').map(|part| decode(part, false).unwrap_or_default()).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        if let ["metadata-catalog", name] = parts.as_slice() {
-            return self.schema(name);
+        if let ["metadata-catalog", rest @ ..] = parts.as_slice() {
+            return self.catalog(exchange, rest.first().copied());
         }
         let kind = parts.first().copied().unwrap_or_default();
         let record = meta::record(kind).ok_or_else(|| {
             Refusal::new(404, "NONEXISTENT_ID", format!("Record type '{kind}' does not exist."))
         })?;
+        // Lists of the account are made in its set-up and only read here.
+        if record.family == meta::Family::Other && exchange.method != http::Method::GET {
+            return Err(Refusal::new(405, "METHOD_NOT_ALLOWED", "This operation is not supported."));
+        }
         match (exchange.method.as_str(), parts.get(1..).unwrap_or_default()) {
             ("POST", []) if is_form(exchange) => self.form(record),
             ("POST", []) => self.create(exchange, record),
             ("GET", []) => self.list(exchange, record),
-            ("GET", [id]) => self.read(exchange, record, id, None),
-            ("GET", [id, sublist]) => self.read(exchange, record, id, Some(sublist)),
+            ("GET", [id, part @ ..]) if part.len() <= 2 => self.read(exchange, record, id, part),
             ("PATCH", [id]) => self.update(exchange, record, id),
             ("PUT", [id]) => self.upsert(exchange, record, id),
             ("DELETE", [id]) => self.delete(exchange, record, id),
@@ -324,13 +352,19 @@ impl System {
         exchange: &Exchange,
         record: &RecordMeta,
         id: &str,
-        sublist: Option<&str>,
+        part: &[&str],
     ) -> Result<Reply, Refusal> {
         let query = query_of(exchange);
         let yes = |name: &str| query.get(name).is_some_and(|value| value == "true");
         let base = base_of(exchange);
-        let shown =
-            Shown { expand: yes("expandSubResources"), plain_enums: yes("simpleEnumFormat"), base: &base };
+        let fields: Vec<&str> =
+            query.get("fields").map(|names| names.split(',').collect()).unwrap_or_default();
+        let shown = Shown {
+            expand: yes("expandSubResources"),
+            plain_enums: yes("simpleEnumFormat"),
+            base: &base,
+            fields: &fields,
+        };
         let body = self.store.read(|world| {
             self.check(world, record, Level::View)?;
             let at = resolve(world, record, id)?;
@@ -340,15 +374,14 @@ impl System {
             }
             let Some(stored) = world.get(record.name, at) else { return Err(absent(record)) };
             let ask = self.ask(world, exchange.at);
-            match sublist {
-                None => Ok(records::render(ask, record, at, stored, shown)),
-                Some(name) if record.fields.contains_key(name) => {
-                    let mut only = (**stored).clone();
-                    only.doc.0.retain(|field, _| field == name);
-                    let shown = Shown { expand: true, ..shown };
-                    Ok(records::render(ask, record, at, &only, shown))
+            match part {
+                [name, line @ ..] => {
+                    records::render_part(ask, record, at, stored, (name, line.first().copied()), shown)
+                        .ok_or_else(|| {
+                            Refusal::new(404, "NONEXISTENT_ID", "The sublist or line does not exist.")
+                        })
                 }
-                Some(_) => Err(Refusal::new(404, "NONEXISTENT_ID", "The sublist does not exist.")),
+                [] => Ok(records::render(ask, record, at, stored, shown)),
             }
         })?;
         Ok(Reply::status(200).with_body("application/vnd.oracle.resource+json; type=singular", body))
@@ -357,13 +390,16 @@ impl System {
     fn list(&self, exchange: &Exchange, record: &RecordMeta) -> Result<Reply, Refusal> {
         let query = query_of(exchange);
         let (limit, offset) = paging(&query)?;
-        let filter = query.get("q").map(|text| Filter::parse(text, record)).transpose()?;
         let ids: Vec<u64> = self.store.read(|world| {
             self.check(world, record, Level::View)?;
-            let fits = |doc: &crate::doc::Doc| filter.as_ref().is_none_or(|filter| filter.matches(doc));
-            Ok::<_, Refusal>(
-                world.table(record.name).filter(|(_, stored)| fits(&stored.doc)).map(|(at, _)| at).collect(),
-            )
+            let filter = query.get("q").map(|text| Filter::parse(text, record, world)).transpose()?;
+            // A restriction of the role hides records without a word.
+            let fits = |at: u64, stored: &Stored| {
+                !world.has(&format!("hidden/{}/{at}", record.name))
+                    && filter.as_ref().is_none_or(|filter| filter.matches(stored, world))
+            };
+            let table = world.table(record.name).filter(|(at, stored)| fits(*at, stored));
+            Ok::<_, Refusal>(table.map(|(at, _)| at).collect())
         })?;
         let items: Vec<String> = ids
             .iter()
@@ -425,36 +461,6 @@ impl System {
         })?;
         Ok(done(exchange, made.name, at, &warned))
     }
-
-    fn schema(&self, name: &str) -> Result<Reply, Refusal> {
-        let record = meta::record(name).ok_or_else(|| {
-            Refusal::new(404, "NONEXISTENT_ID", format!("Record type '{name}' does not exist."))
-        })?;
-        let number = self.asked.load(Ordering::Relaxed);
-        let bare = self.options.quirks.contains(&Quirk::SchemaWithoutFields) && number.is_multiple_of(2);
-        let custom: Vec<String> = self.store.read(|world| {
-            world
-                .settings("field/")
-                .map(|(name, _)| name.to_owned())
-                .filter(|field| belongs(field, record))
-                .collect()
-        });
-        let fields: Vec<(String, String)> = record
-            .fields
-            .keys()
-            .map(|name| ((*name).to_owned(), "{\"type\":\"string\"}".to_owned()))
-            .chain(
-                custom
-                    .into_iter()
-                    .map(|name| (name, "{\"type\":\"string\",\"x-ns-custom-field\":true}".to_owned())),
-            )
-            .collect();
-        let mut parts = vec![("type".to_owned(), quoted("object"))];
-        if !bare {
-            parts.push(("properties".to_owned(), object_of(&fields)));
-        }
-        Ok(Reply::status(200).with_body("application/schema+json", object_of(&parts)))
-    }
 }
 
 impl System {
@@ -480,15 +486,6 @@ fn datacenter(exchange: &Exchange) -> Reply {
         ("systemDomain".to_owned(), quoted(&domain)),
     ]);
     Reply::status(200).with_body("application/json", body)
-}
-
-fn belongs(field: &str, record: &RecordMeta) -> bool {
-    let prefix = match record.family {
-        meta::Family::Transaction => "custbody",
-        meta::Family::Entity => "custentity",
-        _ => "custitem",
-    };
-    field.starts_with(prefix)
 }
 
 fn is_form(exchange: &Exchange) -> bool {

@@ -19,11 +19,13 @@ pub enum Quirk {
     LegacyTaxInRest,
     /// A token's life is said in a number, and not in a text.
     NumberExpiresIn,
+    /// A script's error is only a code and a message.
+    ShortScriptErrors,
 }
 
 impl Quirk {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PermissionAsNotFound,
         Self::SilentEmpty,
         Self::DuplicateAsUserError,
@@ -31,6 +33,7 @@ impl Quirk {
         Self::CapitalColumns,
         Self::LegacyTaxInRest,
         Self::NumberExpiresIn,
+        Self::ShortScriptErrors,
     ];
 
     /// Its name on a command line.
@@ -43,6 +46,7 @@ impl Quirk {
             Self::CapitalColumns => "capital-columns",
             Self::LegacyTaxInRest => "legacy-tax-in-rest",
             Self::NumberExpiresIn => "number-expires-in",
+            Self::ShortScriptErrors => "short-script-errors",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The record service: what it reads, writes and refuses.
 
 use crate::doc::{Doc, Raw, Val, number, object, object_of, quoted, scalar};
-use crate::meta::{Family, Field, Kind, RecordMeta, list};
+use crate::meta::{Family, Field, Kind, RecordMeta, item_kind, list};
 use crate::posting;
 use crate::quirk::Quirk;
 use crate::refusal::Refusal;
@@ -20,8 +20,7 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Records that references are looked up in, and what stores them.
-const CHECKED: [(&str, &str); 9] = [
-    ("item", "inventoryItem"),
+const CHECKED: [(&str, &str); 8] = [
     ("customer", "customer"),
     ("location", "location"),
     ("subsidiary", "subsidiary"),
@@ -138,6 +137,10 @@ fn referred(ask: Ask<'_>, of: &str, json: &str, path: &str) -> Result<String, Re
         let known = id.parse().ok().and_then(|id| ask.world.transaction(id)).is_some();
         return if known { Ok(id) } else { Err(invalid(&id)) };
     }
+    if of == "item" {
+        let known = id.parse().ok().and_then(|id| ask.world.item(id)).is_some();
+        return if known { Ok(id) } else { Err(invalid(&id)) };
+    }
     let Some((_, table)) = CHECKED.iter().find(|(known, _)| *known == of) else { return Ok(id) };
     if of == "priceLevel" && id == "-1" {
         return Ok(id);
@@ -215,6 +218,9 @@ fn settle(
         let number = format!("{}{id}", sales::prefix(record.name));
         doc.set("tranId", Val::Text(number));
     }
+    if record.family == Family::Item {
+        return settle_item(ask, record, id, doc).map(|()| Vec::new());
+    }
     match record.name {
         "customer" => {
             sales::settle_customer(ask, id, doc)?;
@@ -236,6 +242,24 @@ fn settle(
         "itemReceipt" => Err(Refusal::user("An item receipt is made by a transform of its return.")),
         _ => Ok(Vec::new()),
     }
+}
+
+/// An item has a name of its own.
+fn settle_item(ask: Ask<'_>, record: &RecordMeta, id: u64, doc: &mut Doc) -> Result<(), Refusal> {
+    let name = doc.text("itemId");
+    if name.is_empty() {
+        return Err(Refusal::at("itemId", "Please enter value(s) for: Item Name/Number."));
+    }
+    let held = |(_, at, stored): &(&str, u64, &std::sync::Arc<Stored>)| {
+        *at != id && stored.doc.text("itemId").eq_ignore_ascii_case(name)
+    };
+    if ask.world.items_from(0).iter().any(held) {
+        return Err(Refusal::new(400, "DUP_ITEM", "An item with this name already exists."));
+    }
+    if !doc.has("itemType") {
+        doc.set("itemType", Val::Ref(item_kind(record.name).to_owned()));
+    }
+    Ok(())
 }
 
 /// Changes a record. Lines with a key are merged, others appended, unless their sublist is replaced.
@@ -286,6 +310,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) expand: bool,
     pub(crate) plain_enums: bool,
     pub(crate) base: &'a str,
+    /// Only these; all if there are none.
+    pub(crate) fields: &'a [&'a str],
 }
 
 /// A record as the service writes it.
@@ -304,13 +330,52 @@ pub(crate) fn render(
     } else {
         ("createdDate", "lastModifiedDate")
     };
-    fields.push((created_name.to_owned(), quoted(&minute(stored.created))));
-    fields.push((changed_name.to_owned(), quoted(&changed)));
-    for (name, value) in &stored.doc.0 {
+    let wanted = |name: &str| shown.fields.is_empty() || shown.fields.contains(&name);
+    for (name, text) in [(created_name, minute(stored.created)), (changed_name, changed)] {
+        if wanted(name) {
+            fields.push((name.to_owned(), quoted(&text)));
+        }
+    }
+    for (name, value) in stored.doc.0.iter().filter(|(name, _)| wanted(name)) {
         let kind = record.fields.get(name.as_str()).map(|field| field.kind);
         fields.push((name.clone(), render_value(ask, kind, value, &format!("{own}/{name}"), shown)));
     }
     object_of(&fields)
+}
+
+/// A sublist, one of its lines, or a subrecord, as a resource of its own.
+pub(crate) fn render_part(
+    ask: Ask<'_>,
+    record: &RecordMeta,
+    id: u64,
+    stored: &Stored,
+    (name, line): (&str, Option<&str>),
+    shown: Shown<'_>,
+) -> Option<String> {
+    let kind = record.fields.get(name)?.kind;
+    let own = format!("{}/services/rest/record/v1/{}/{id}/{name}", shown.base, record.name);
+    let shown = Shown { expand: true, ..shown };
+    match (kind, line) {
+        (Kind::Lines(of), Some(wanted)) => {
+            let lines = stored.doc.lines(name);
+            let number = |line: &Doc, at: usize| {
+                ["line", "id", "orderLine"]
+                    .into_iter()
+                    .find(|key| line.has(key))
+                    .map_or_else(|| (at + 1).to_string(), |key| line.num(key).normalize().to_string())
+            };
+            let (_, line) = lines.iter().enumerate().find(|(at, line)| number(line, *at) == wanted)?;
+            Some(render_doc(ask, Some(Kind::Sub(of)), line, &own, shown))
+        }
+        (Kind::Lines(_), None) => {
+            let none = Val::Lines(Vec::new());
+            Some(render_value(ask, Some(kind), stored.doc.0.get(name).unwrap_or(&none), &own, shown))
+        }
+        (Kind::Sub(_), None) => {
+            stored.doc.0.get(name).map(|value| render_value(ask, Some(kind), value, &own, shown))
+        }
+        _ => None,
+    }
 }
 
 /// The record service cuts times of change to the minute.
@@ -372,7 +437,12 @@ fn render_doc(ask: Ask<'_>, kind: Option<Kind>, doc: &Doc, own: &str, shown: Sho
 /// What people call a record.
 pub(crate) fn display(world: &World, of: &str, id: &str) -> String {
     let table = CHECKED.iter().find(|(known, _)| *known == of).map_or(of, |(_, table)| table);
-    let Some(stored) = world.find(table, id) else { return id.to_owned() };
+    let found = match of {
+        "item" => id.parse().ok().and_then(|id| world.item(id)).map(|(_, stored)| stored),
+        "transaction" => id.parse().ok().and_then(|id| world.transaction(id)).map(|(_, stored)| stored),
+        _ => world.find(table, id),
+    };
+    let Some(stored) = found else { return id.to_owned() };
     let doc = &stored.doc;
     ["name", "itemId", "entityId", "tranId", "symbol"]
         .into_iter()

@@ -139,7 +139,7 @@ fn settle_lines(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
     for (at, line) in lines.iter_mut().enumerate() {
         let path = |field: &str| format!("item.items[{at}].{field}");
         let id = line.text("item").to_owned();
-        let Some(item) = ask.world.find("inventoryItem", &id) else {
+        let Some((_, item)) = id.parse().ok().and_then(|id| ask.world.item(id)) else {
             return Err(Refusal::at(path("item"), "Please choose an item to add."));
         };
         let new = !line.has("line");

@@ -251,6 +251,13 @@ impl NetsuiteSeed {
         self
     }
 
+    /// The integration user's date format, which filters of lists follow; `MM/DD/YYYY` if none is said.
+    #[must_use]
+    pub fn with_date_format(mut self, format: &str) -> Self {
+        self.settings.push(("date-format".to_owned(), format.to_owned()));
+        self
+    }
+
     /// Lets customers buy in every currency of the account.
     #[must_use]
     pub fn with_multi_currency_customers(mut self) -> Self {

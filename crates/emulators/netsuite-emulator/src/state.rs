@@ -152,6 +152,21 @@ impl World {
         self.externals.get(&(family, external.to_owned())).map(|(kind, id)| (kind.as_str(), *id))
     }
 
+    /// An item of any kind.
+    pub(crate) fn item(&self, id: u64) -> Option<(&'static str, &Arc<Stored>)> {
+        meta::items().find_map(|record| Some((record.name, self.get(record.name, id)?)))
+    }
+
+    /// Items of all kinds from this id on, in the order of their ids.
+    pub(crate) fn items_from(&self, least: u64) -> Vec<(&'static str, u64, &Arc<Stored>)> {
+        let of = |record: &'static meta::RecordMeta| {
+            self.table_from(record.name, least).map(move |(at, stored)| (record.name, at, stored))
+        };
+        let mut items: Vec<_> = meta::items().flat_map(of).collect();
+        items.sort_by_key(|(_, at, _)| *at);
+        items
+    }
+
     /// A transaction of any kind.
     pub(crate) fn transaction(&self, id: u64) -> Option<(&'static str, &Arc<Stored>)> {
         meta::transactions().find_map(|record| Some((record.name, self.get(record.name, id)?)))

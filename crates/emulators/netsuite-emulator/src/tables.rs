@@ -22,7 +22,7 @@ pub(crate) struct Tables<'a> {
 }
 
 /// Columns of a table, and the custom fields that it may have.
-fn columns(names: &str, world: &World, prefix: &str) -> Vec<String> {
+pub(crate) fn columns(names: &str, world: &World, prefix: &str) -> Vec<String> {
     let custom = world
         .settings("field/")
         .map(|(name, _)| name)
@@ -30,7 +30,7 @@ fn columns(names: &str, world: &World, prefix: &str) -> Vec<String> {
     names.split_whitespace().chain(custom).map(str::to_owned).collect()
 }
 
-fn id(id: u64) -> Value {
+pub(crate) fn id(id: u64) -> Value {
     Value::Number(Decimal::from(id))
 }
 
@@ -121,11 +121,11 @@ impl Tables<'_> {
             "account" => {
                 self.simple("account", "id acctnumber accountsearchdisplayname", &["number", "name"])
             }
-            _ => return None,
+            _ => return self.related(name),
         })
     }
 
-    fn simple(&self, table: &str, names: &str, fields: &[&str]) -> Table {
+    pub(crate) fn simple(&self, table: &str, names: &str, fields: &[&str]) -> Table {
         let row = |(at, stored): (u64, &std::sync::Arc<Stored>)| {
             let values = fields.iter().map(|field| Value::text(stored.doc.text(field)));
             std::iter::once(id(at)).chain(values).collect()
@@ -134,7 +134,7 @@ impl Tables<'_> {
     }
 
     /// Rows that a restriction of the role hides: they vanish from lists without a word.
-    fn seen(&self, kind: &str, at: u64) -> bool {
+    pub(crate) fn seen(&self, kind: &str, at: u64) -> bool {
         !self.world.has(&format!("hidden/{kind}/{at}"))
     }
 
@@ -143,9 +143,10 @@ impl Tables<'_> {
         let columns = columns(NAMES, self.world, "custitem");
         let rows = self
             .world
-            .table_from("inventoryItem", least)
-            .filter(|(at, _)| self.seen("inventoryItem", *at))
-            .map(|(at, stored)| {
+            .items_from(least)
+            .into_iter()
+            .filter(|(kind, at, _)| self.seen(kind, *at))
+            .map(|(_, at, stored)| {
                 let doc = &stored.doc;
                 let mut row = vec![
                     id(at),
@@ -246,12 +247,17 @@ impl Tables<'_> {
 
     /// Lines with the signs of the books: what is sold is negative. Shipping, discount and tax are lines too.
     fn lines(&self) -> Table {
-        const NAMES: &str = "transaction id mainline taxline iscogs item itemtype quantity quantityshiprecv foreignamount location isclosed createdfrom";
+        const NAMES: &str = "transaction id mainline taxline iscogs item itemtype quantity quantityshiprecv foreignamount location isclosed createdfrom linesequencenumber uniquekey rate netamount quantitybilled quantitypicked quantitypacked isfullyshipped isinventoryaffecting linelastmodifieddate";
         let columns = columns(NAMES, self.world, "custcol");
         let mut rows = Vec::new();
         for record in meta::transactions().filter(|record| record.fields.contains_key("item")) {
             for (at, stored) in self.world.table(record.name).filter(|(at, _)| self.seen(record.name, *at)) {
-                rows.extend(lines_of(at, record.name, &stored.doc, &columns));
+                let mut lines = lines_of(at, record.name, &stored.doc, &columns);
+                if let Some(place) = columns.iter().position(|column| column == "linelastmodifieddate") {
+                    let [_, changed] = self.times(stored);
+                    lines.iter_mut().for_each(|line| line[place] = changed.clone());
+                }
+                rows.extend(lines);
             }
         }
         Table { columns, rows }
@@ -390,6 +396,21 @@ fn lines_of(at: u64, kind: &str, doc: &Doc, columns: &[String]) -> Vec<Vec<Value
         put(&mut row, "quantity", Value::Number(sign * line.num("quantity")));
         put(&mut row, "quantityshiprecv", number(line, "quantityFulfilled"));
         put(&mut row, "foreignamount", Value::Number(sign * line.num("amount")));
+        put(&mut row, "netamount", Value::Number(sign * line.num("amount")));
+        put(&mut row, "rate", number(line, "rate"));
+        put(&mut row, "linesequencenumber", id(own));
+        put(&mut row, "uniquekey", number(line, "lineUniqueKey"));
+        put(&mut row, "quantitybilled", number(line, "quantityBilled"));
+        put(&mut row, "quantitypicked", number(line, "quantityPicked"));
+        put(&mut row, "quantitypacked", number(line, "quantityPacked"));
+        let shipped = line.num("quantityFulfilled") >= line.num("quantity");
+        put(&mut row, "isfullyshipped", Value::flag(shipped && line.has("quantityFulfilled")));
+        let moved = match kind {
+            "itemFulfillment" => doc.text("shipStatus") == "C",
+            "itemReceipt" => line.flag("restock"),
+            _ => false,
+        };
+        put(&mut row, "isinventoryaffecting", Value::flag(moved));
         put(&mut row, "location", Value::id(line.text("location")));
         put(&mut row, "isclosed", flag(line, "isClosed"));
         for (name, value) in &line.0 {

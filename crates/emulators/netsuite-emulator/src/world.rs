@@ -9,6 +9,7 @@ use crate::posting;
 use crate::product::System;
 use crate::records::{self, Ask};
 use crate::refusal::Refusal;
+use crate::restlet::{RestletCall, ScriptError};
 use crate::sales;
 use crate::seed::{Customer, NetsuiteSeed, Price};
 use crate::state::{Change, PriceKey, Stored, World};
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An order as it stands in the books.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +141,7 @@ impl NetsuiteWorld {
                 .with_text("itemId", &item.sku)
                 .with_ref("itemType", &item.kind)
                 .with("isInactive", Val::Flag(false));
-            changes.push(self.put("inventoryItem", item.id, doc));
+            changes.push(self.put(meta::item_record(&item.kind), item.id, doc));
         }
         self.commit(changes);
         for customer in &seed.customers {
@@ -200,9 +202,10 @@ impl NetsuiteWorld {
     pub fn item_id(&self, sku: &str) -> Option<u64> {
         self.0.store.read(|world| {
             world
-                .table("inventoryItem")
-                .find(|(_, stored)| stored.doc.text("itemId") == sku)
-                .map(|(id, _)| id)
+                .items_from(0)
+                .into_iter()
+                .find(|(_, _, stored)| stored.doc.text("itemId") == sku)
+                .map(|(_, id, _)| id)
         })
     }
 
@@ -406,12 +409,13 @@ impl NetsuiteWorld {
     /// Makes an item inactive, or active.
     pub fn set_inactive(&self, item: u64, inactive: bool) {
         let changed = self.0.store.read(|world| {
-            let mut stored = (**world.get("inventoryItem", item)?).clone();
+            let (kind, held) = world.item(item)?;
+            let mut stored = (**held).clone();
             stored.doc.set("isInactive", Val::Flag(inactive));
-            Some(stored)
+            Some((kind, stored))
         });
-        if let Some(stored) = changed {
-            self.commit(vec![Change::Put("inventoryItem".to_owned(), item, Box::new(stored))]);
+        if let Some((kind, stored)) = changed {
+            self.commit(vec![Change::Put(kind.to_owned(), item, Box::new(stored))]);
         }
     }
 
@@ -475,6 +479,21 @@ impl NetsuiteWorld {
     /// Ends all bearer tokens.
     pub fn revoke_tokens(&self) {
         self.0.door.revoke();
+    }
+
+    /// Sets how long an asynchronous job takes until it is worked off; two seconds if nothing is said.
+    pub fn set_job_delay(&self, delay: Duration) {
+        self.0.jobs.set_delay(delay);
+    }
+
+    /// Deploys a script, which answers calls with JSON text.
+    pub fn deploy_restlet(
+        &self,
+        script: impl Into<String>,
+        deploy: impl Into<String>,
+        handler: impl Fn(&RestletCall) -> Result<String, ScriptError> + Send + Sync + 'static,
+    ) {
+        self.0.scripts.deploy(script.into(), deploy.into(), Arc::new(handler));
     }
 
     /// The keys of token-based authentication.

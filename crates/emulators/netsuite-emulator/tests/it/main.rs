@@ -1,5 +1,9 @@
 //! The emulated account, asked by a client of its own that signs by the vendor's rules.
 
+mod jobs;
 mod logon;
 mod posting;
+mod records;
+mod restlets;
+mod tables;
 mod town;
