@@ -45,9 +45,8 @@
 //!
 //! # What it does not emulate
 //!
-//! Scripts and workflows beyond a lock and a RESTlet; SOAP; reads in batches; serial and lot numbers; bins; what item
-//! groups and kits are made of; promotions; transfer orders; stock of cash sales and invoices that no fulfilment stands
-//! behind; the general ledger.
+//! Scripts and workflows beyond a lock and a RESTlet; SOAP; reads in batches; serial and lot numbers; bins; item groups;
+//! promotions; transfer orders; the general ledger.
 
 mod access;
 mod auth;
@@ -69,6 +68,7 @@ mod search;
 mod seed;
 mod sql;
 mod state;
+mod stock;
 mod tables;
 mod world;
 

@@ -47,7 +47,7 @@ pub(crate) struct RecordMeta {
 
 const HEAD: &str = "id text!; externalId text; tranId text!; tranDate date; memo text; createdDate text!; lastModifiedDate text!; subsidiary ref:subsidiary; currency ref:currency; customForm ref:form; location ref:location; department ref:department; class ref:class; createdFrom ref:transaction!; status enum!";
 const SALE: &str = "entity ref:customer; otherRefNum text; email text; orderStatus enum; billingAddress sub:address; shippingAddress sub:address; shipMethod ref:shipItem; shippingCost num; handlingCost num; shippingTaxCode ref:taxCode; discountItem ref:item; discountRate num; discountTotal num!; subtotal num!; taxTotal num!; total num!; terms ref:term; paymentMethod ref:paymentMethod; taxDetailsOverride flag; taxDetails lines:taxDetail; item lines:saleLine";
-const ITEM: &str = "id text!; externalId text; itemId text; displayName text; itemType enum!; isInactive flag; subsidiary ref:subsidiary; createdDate text!; lastModifiedDate text!";
+const ITEM: &str = "id text!; externalId text; itemId text; displayName text; itemType enum!; isInactive flag; subsidiary ref:subsidiary; member lines:member; createdDate text!; lastModifiedDate text!";
 const LIST: &str = "id text!; externalId text; name text!; symbol text!; number text!; isInactive flag!; lastModifiedDate text!";
 const PACKAGES: &str = "package lines:package; packageUps lines:packageUps; packageUsps lines:packageUsps; packageFedEx lines:packageFedEx; shipmentPackage lines:shipmentPackage";
 
@@ -58,7 +58,7 @@ const LISTS: &[(&str, &str)] = &[
     ),
     (
         "addressBook",
-        "id text!; defaultBilling flag; defaultShipping flag; label text; addressBookAddress sub:address",
+        "id num; defaultBilling flag; defaultShipping flag; label text; addressBookAddress sub:address",
     ),
     (
         "saleLine",
@@ -78,6 +78,7 @@ const LISTS: &[(&str, &str)] = &[
         "receiptLine",
         "line num!; orderLine num; item ref:item!; itemReceive flag; location ref:location; quantity num; restock flag; itemType enum!",
     ),
+    ("member", "item ref:item; quantity num"),
     ("applyLine", "apply flag; doc ref:transaction; amount num"),
     ("adjustLine", "line num; item ref:item; location ref:location; adjustQtyBy num; unitCost num"),
 ];

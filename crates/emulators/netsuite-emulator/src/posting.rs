@@ -7,6 +7,7 @@ use crate::records::Ask;
 use crate::refusal::Refusal;
 use crate::sales::{self, cents};
 use crate::state::{Change, Stored};
+use crate::stock;
 use erp_core::Decimal;
 use std::collections::BTreeMap;
 
@@ -255,7 +256,11 @@ pub(crate) fn settle(
     before: Option<&Doc>,
 ) -> Result<Vec<Change>, Refusal> {
     match (record.name, before) {
-        ("invoice", before) => owe(doc, before.map_or(Decimal::ZERO, |old| old.num("amountPaid"))),
+        ("invoice", before) => {
+            owe(doc, before.map_or(Decimal::ZERO, |old| old.num("amountPaid")));
+            return Ok(stock::sell(ask, doc, before));
+        }
+        ("cashSale", before) => return Ok(stock::sell(ask, doc, before)),
         ("creditMemo", None) => return apply(ask, doc, (0, &mut Doc::default(), "")),
         ("creditMemo", Some(old)) if old.lines("apply") != doc.lines("apply") => {
             return Err(Refusal::user("What a credit is applied to cannot be changed here."));
@@ -335,10 +340,12 @@ fn receive(ask: Ask<'_>, doc: &Doc, lines: &[Doc], sign: Decimal) -> Result<Vec<
             ));
         };
         if line.flag("restock") {
-            *moved.entry((item, place)).or_default() += sign * line.num("quantity");
+            for (piece, pieces) in ask.world.pieces(&item.to_string(), line.num("quantity")) {
+                *moved.entry((piece, place)).or_default() += sign * pieces;
+            }
         }
     }
-    Ok(sales::moves(ask, moved))
+    Ok(stock::moves(ask, moved))
 }
 
 /// What else changes when a document is deleted: stock comes back, and its source counts it no more.
@@ -347,11 +354,14 @@ pub(crate) fn undo(ask: Ask<'_>, record: &RecordMeta, doc: &Doc) -> Result<Vec<C
         sales::check_period(ask, doc.text("tranDate"))?;
     }
     let mut changes = match record.name {
-        "inventoryAdjustment" => sales::moves(ask, sales::adjusted(doc, -Decimal::ONE)),
-        "inventoryTransfer" => sales::moves(ask, sales::transferred(doc, -Decimal::ONE)),
+        "inventoryAdjustment" => stock::moves(ask, stock::adjusted(doc, -Decimal::ONE)),
+        "inventoryTransfer" => stock::moves(ask, stock::transferred(doc, -Decimal::ONE)),
         "itemReceipt" => receive(ask, doc, doc.lines("item"), -Decimal::ONE)?,
         "itemFulfillment" if doc.text("shipStatus") == "C" => {
-            sales::moves(ask, sales::shipped_stock(doc, Decimal::ONE))
+            stock::moves(ask, stock::shipped_stock(ask, doc, Decimal::ONE))
+        }
+        "cashSale" | "invoice" if doc.text("createdFrom").is_empty() => {
+            stock::moves(ask, stock::shipped_stock(ask, doc, Decimal::ONE))
         }
         "creditMemo" => {
             if doc.lines("apply").iter().any(|line| line.flag("apply")) {

@@ -7,6 +7,7 @@ use crate::quirk::Quirk;
 use crate::refusal::Refusal;
 use crate::sales;
 use crate::state::{Change, Stored, World};
+use crate::stock;
 use erp_core::time::{Date, Timestamp};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -232,8 +233,8 @@ fn settle(
             sales::settle_sale(ask, record, doc, before)?;
             posting::settle(ask, record, doc, before)
         }
-        "inventoryAdjustment" => sales::adjust(ask, doc, before),
-        "inventoryTransfer" => sales::transfer(ask, doc, before),
+        "inventoryAdjustment" => stock::adjust(ask, doc, before),
+        "inventoryTransfer" => stock::transfer(ask, doc, before),
         "customerDeposit" => sales::deposit(ask, doc).map(|()| Vec::new()),
         "itemFulfillment" => match before {
             Some(before) => sales::restage(ask, doc, before),
@@ -275,10 +276,14 @@ pub(crate) fn update(
         return Err(Refusal::locked());
     }
     let mut doc = held.doc.clone();
+    let wanted = change.text("orderStatus");
+    if !matches!(wanted, "" | "A" | "B") && wanted != doc.text("orderStatus") {
+        return Err(Refusal::at("orderStatus", format!("Invalid status {wanted}.")));
+    }
     for (name, value) in change.0 {
-        match (value, replace.contains(&name)) {
-            (Val::Lines(lines), false) => merge(doc.lines_mut(&name), lines, &name)?,
-            (value, _) => doc.set(&name, value),
+        match value {
+            Val::Lines(lines) => merge(doc.lines_mut(&name), lines, &name, replace.contains(&name))?,
+            value => doc.set(&name, value),
         }
     }
     check_external(ask, record, &doc, Some(id))?;
@@ -288,19 +293,37 @@ pub(crate) fn update(
     Ok(changes)
 }
 
-fn merge(held: &mut Vec<Doc>, lines: Vec<Doc>, name: &str) -> Result<(), Refusal> {
+/// Changes the lines that a key names and adds the others. If the list is replaced, what is not named goes.
+fn merge(held: &mut Vec<Doc>, lines: Vec<Doc>, name: &str, replace: bool) -> Result<(), Refusal> {
+    let key = if name == "addressBook" { "id" } else { "line" };
+    let mut kept = Vec::new();
+    let mut added = Vec::new();
     for (at, line) in lines.into_iter().enumerate() {
-        if !line.has("line") {
-            held.push(line);
+        if !line.has(key) {
+            added.push(line);
             continue;
         }
-        let number = line.num("line");
-        let Some(slot) = held.iter_mut().find(|known| known.num("line") == number) else {
-            let path = format!("{name}.items[{at}].line");
+        let number = line.num(key);
+        let Some(slot) = held.iter_mut().find(|known| known.num(key) == number) else {
+            let path = format!("{name}.items[{at}].{key}");
             return Err(Refusal::at(path, format!("Line {number} does not exist.")));
         };
+        kept.push(number);
         slot.0.extend(line.0);
     }
+    if replace {
+        let goes = |line: &Doc| !kept.contains(&line.num(key));
+        let done = |line: &Doc| {
+            ["quantityFulfilled", "quantityPicked", "quantityBilled"]
+                .iter()
+                .any(|name| !line.num(name).is_zero())
+        };
+        if held.iter().any(|line| goes(line) && done(line)) {
+            return Err(Refusal::user("A line that is fulfilled or billed cannot be removed."));
+        }
+        held.retain(|line| !goes(line));
+    }
+    held.extend(added);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::quirk::Quirk;
 use crate::records::Ask;
 use crate::refusal::Refusal;
 use crate::state::{Change, Stored};
+use crate::stock;
 use erp_core::Decimal;
 use rust_decimal::RoundingStrategy;
 use std::collections::BTreeMap;
@@ -116,7 +117,11 @@ pub(crate) fn settle_sale(
             other => return Err(Refusal::at("orderStatus", format!("Invalid status {other}."))),
         }
     }
-    settle_lines(ask, doc)?;
+    // Numbers of lines are not given twice, even if a line is gone.
+    let used = before.map(|old| old.lines("item")).unwrap_or_default();
+    let used = used.iter().map(|line| line.num("line")).max().unwrap_or_default();
+    let level = customer.doc.text("priceLevel").to_owned();
+    settle_lines(ask, doc, used, if level.is_empty() { "1" } else { &level })?;
     money(ask, doc)?;
     if staged {
         restatus(record.name, doc);
@@ -126,7 +131,7 @@ pub(crate) fn settle_sale(
     Ok(())
 }
 
-fn settle_lines(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
+fn settle_lines(ask: Ask<'_>, doc: &mut Doc, used: Decimal, usual: &str) -> Result<(), Refusal> {
     let location = doc.text("location").to_owned();
     let currency = doc.text("currency").to_owned();
     let customer = doc.text("entity").to_owned();
@@ -135,10 +140,17 @@ fn settle_lines(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
     if lines.is_empty() {
         return Err(Refusal::at("item", "You must enter at least one line item for this transaction."));
     }
-    let mut next = lines.iter().map(|line| line.num("line")).max().unwrap_or_default() + Decimal::ONE;
+    let mut next =
+        lines.iter().map(|line| line.num("line")).max().unwrap_or_default().max(used) + Decimal::ONE;
     for (at, line) in lines.iter_mut().enumerate() {
         let path = |field: &str| format!("item.items[{at}].{field}");
         let id = line.text("item").to_owned();
+        let done = ["quantityFulfilled", "quantityPicked", "quantityBilled"];
+        let done = done.into_iter().map(|name| line.num(name)).max().unwrap_or_default();
+        if line.has("quantity") && line.num("quantity") < done {
+            let text = format!("The quantity cannot be less than what is fulfilled or billed, {done}.");
+            return Err(Refusal::at(path("quantity"), text));
+        }
         let Some((_, item)) = id.parse().ok().and_then(|id| ask.world.item(id)) else {
             return Err(Refusal::at(path("item"), "Please choose an item to add."));
         };
@@ -160,7 +172,8 @@ fn settle_lines(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
         if new {
             line.set("line", Val::Num(next));
             line.set("lineUniqueKey", Val::Num(next + Decimal::from(100_000)));
-            next += Decimal::ONE;
+            // The members of a kit take numbers too.
+            next += Decimal::from(1 + item.doc.lines("member").len());
         }
         if !line.has("quantity") {
             line.set("quantity", Val::Num(Decimal::ONE));
@@ -168,7 +181,7 @@ fn settle_lines(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
         let quantity = line.num("quantity");
         let custom = line.text("price") == "-1";
         if !custom {
-            let level = if line.text("price").is_empty() { "1" } else { line.text("price") };
+            let level = if line.text("price").is_empty() { usual } else { line.text("price") };
             let rate = price(ask, &id, level, &currency, &customer, quantity);
             line.set("rate", Val::Num(rate));
             line.set("amount", Val::Num(cents(rate * quantity)));
@@ -230,7 +243,7 @@ fn money(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
         (true, Some("legacy")) => {
             return Err(Refusal::at("taxDetailsOverride", "SuiteTax is not enabled in this account."));
         }
-        (true, _) => doc.lines("taxDetails").iter().map(|detail| detail.num("taxAmount")).sum(),
+        (true, _) => stated_tax(doc)?,
         (false, Some("legacy")) => {
             let coded = doc.lines("item").iter().any(|line| !line.text("taxCode").is_empty());
             if coded && !ask.quirks.contains(&Quirk::LegacyTaxInRest) {
@@ -246,6 +259,24 @@ fn money(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
     doc.set("taxTotal", Val::Num(tax));
     doc.set("total", Val::Num(subtotal + discount + shipping + tax));
     Ok(())
+}
+
+/// Tax as the caller states it, each detail for a line; one more may be for what shipping costs.
+fn stated_tax(doc: &Doc) -> Result<Decimal, Refusal> {
+    let charged = doc.has("shippingCost") || doc.has("handlingCost");
+    let (mut tax, mut more, mut known) = (Decimal::ZERO, usize::from(charged), Vec::new());
+    for (at, detail) in doc.lines("taxDetails").iter().enumerate() {
+        let reference = detail.text("taxDetailsReference");
+        let own = doc.lines("item").iter().any(|line| line.text("taxDetailsReference") == reference);
+        if reference.is_empty() || known.contains(&reference) || (!own && more == 0) {
+            let path = format!("taxDetails.items[{at}].taxDetailsReference");
+            return Err(Refusal::at(path, format!("Invalid tax details reference {reference}.")));
+        }
+        more -= usize::from(!own);
+        known.push(reference);
+        tax += detail.num("taxAmount");
+    }
+    Ok(tax)
 }
 
 /// A percentage by the country that the goods go to.
@@ -325,27 +356,6 @@ pub(crate) fn left_out(wanted: &Doc) -> bool {
     ["itemreceive", "itemReceive"].iter().any(|name| wanted.has(name) && !wanted.flag(name))
 }
 
-/// Stock after something moved.
-pub(crate) fn moves(ask: Ask<'_>, moved: BTreeMap<(u64, u64), Decimal>) -> Vec<Change> {
-    let held = |key: &(u64, u64)| ask.world.stock.get(key).copied().unwrap_or_default();
-    moved
-        .into_iter()
-        .filter(|(_, by)| !by.is_zero())
-        .map(|(key, by)| Change::Stock(key.0, key.1, held(&key) + by))
-        .collect()
-}
-
-/// What the lines of a fulfilment are of.
-pub(crate) fn shipped_stock(doc: &Doc, sign: Decimal) -> BTreeMap<(u64, u64), Decimal> {
-    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
-    for line in doc.lines("item") {
-        if let (Ok(item), Ok(place)) = (line.text("item").parse(), line.text("location").parse()) {
-            *moved.entry((item, place)).or_default() += sign * line.num("quantity");
-        }
-    }
-    moved
-}
-
 /// Counts a fulfilment on its order's lines when it goes from one status to another; none is the empty text.
 pub(crate) fn stage(order: &mut Doc, fulfilment: &Doc, from: &str, to: &str) {
     for (letter, field) in [("A", "quantityPicked"), ("B", "quantityPacked"), ("C", "quantityFulfilled")] {
@@ -377,7 +387,8 @@ pub(crate) fn restage(ask: Ask<'_>, doc: &mut Doc, before: &Doc) -> Result<Vec<C
     if from == "C" {
         return Err(Refusal::at("shipStatus", "What is shipped cannot be packed again."));
     }
-    let mut changes = if to == "C" { moves(ask, shipped_stock(doc, -Decimal::ONE)) } else { Vec::new() };
+    let mut changes =
+        if to == "C" { stock::moves(ask, stock::shipped_stock(ask, doc, -Decimal::ONE)) } else { Vec::new() };
     let order_id: u64 = doc.text("createdFrom").parse().unwrap_or_default();
     if let Some(held) = ask.world.get("salesOrder", order_id) {
         let mut order = held.doc.clone();
@@ -451,7 +462,11 @@ pub(crate) fn fulfil(
     body.set("item", Val::Lines(shipped));
     stage(&mut order_doc, &body, "", &state);
     restatus("salesOrder", &mut order_doc);
-    let mut changes = if state == "C" { moves(ask, shipped_stock(&body, -Decimal::ONE)) } else { Vec::new() };
+    let mut changes = if state == "C" {
+        stock::moves(ask, stock::shipped_stock(ask, &body, -Decimal::ONE))
+    } else {
+        Vec::new()
+    };
     body.set("id", Val::Text(id.to_string()));
     body.set("tranId", Val::Text(format!("IF{id}")));
     body.set("createdFrom", Val::Ref(order_id.to_string()));
@@ -465,91 +480,6 @@ pub(crate) fn fulfil(
     let order = Stored { doc: order_doc, created: order.created, modified: ask.now };
     changes.push(Change::Put("salesOrder".to_owned(), order_id, Box::new(order)));
     Ok((id, changes))
-}
-
-/// What the lines of an adjustment say.
-pub(crate) fn adjusted(doc: &Doc, sign: Decimal) -> BTreeMap<(u64, u64), Decimal> {
-    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
-    for line in doc.lines("inventory") {
-        let place =
-            [line.text("location"), doc.text("adjLocation")].into_iter().find(|place| !place.is_empty());
-        let place = place.and_then(|place| place.parse().ok());
-        if let (Ok(item), Some(place)) = (line.text("item").parse(), place) {
-            *moved.entry((item, place)).or_default() += sign * line.num("adjustQtyBy");
-        }
-    }
-    moved
-}
-
-/// What the lines of a transfer say.
-pub(crate) fn transferred(doc: &Doc, sign: Decimal) -> BTreeMap<(u64, u64), Decimal> {
-    let mut moved: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
-    let place = |name: &str| doc.text(name).parse::<u64>();
-    if let (Ok(from), Ok(to)) = (place("location"), place("transferLocation")) {
-        for line in doc.lines("inventory") {
-            let Ok(item) = line.text("item").parse() else { continue };
-            let by = sign * line.num("adjustQtyBy");
-            *moved.entry((item, from)).or_default() -= by;
-            *moved.entry((item, to)).or_default() += by;
-        }
-    }
-    moved
-}
-
-/// Stock by which a document that is written again differs from itself before.
-fn difference(
-    ask: Ask<'_>,
-    mut moved: BTreeMap<(u64, u64), Decimal>,
-    before: Option<BTreeMap<(u64, u64), Decimal>>,
-) -> Vec<Change> {
-    for (key, by) in before.into_iter().flatten() {
-        *moved.entry(key).or_default() += by;
-    }
-    moves(ask, moved)
-}
-
-/// An adjustment changes stock by what its lines say.
-pub(crate) fn adjust(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Result<Vec<Change>, Refusal> {
-    if doc.text("account").is_empty() {
-        return Err(Refusal::at("account", "Please enter value(s) for: Adjustment Account."));
-    }
-    let home = doc.text("adjLocation").to_owned();
-    for (at, line) in doc.lines_mut("inventory").iter_mut().enumerate() {
-        let path = |field: &str| format!("inventory.items[{at}].{field}");
-        if line.text("item").is_empty() || (line.text("location").is_empty() && home.is_empty()) {
-            return Err(Refusal::at(path("location"), "Please enter value(s) for: Item, Location."));
-        }
-        if line.num("adjustQtyBy").is_zero() {
-            return Err(Refusal::at(path("adjustQtyBy"), "Please enter a quantity."));
-        }
-        line.set("line", Val::Num(Decimal::from(at + 1)));
-    }
-    if doc.lines("inventory").is_empty() {
-        return Err(Refusal::no_line());
-    }
-    Ok(difference(ask, adjusted(doc, Decimal::ONE), before.map(|old| adjusted(old, -Decimal::ONE))))
-}
-
-/// A transfer takes from one location and gives to another.
-pub(crate) fn transfer(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Result<Vec<Change>, Refusal> {
-    let (from, to) = (doc.text("location"), doc.text("transferLocation"));
-    if from.is_empty() || to.is_empty() || from == to {
-        return Err(Refusal::at(
-            "transferLocation",
-            "Please enter value(s) for: From Location, To Location.",
-        ));
-    }
-    if doc.lines("inventory").is_empty() {
-        return Err(Refusal::no_line());
-    }
-    for (at, line) in doc.lines_mut("inventory").iter_mut().enumerate() {
-        if line.text("item").is_empty() || line.num("adjustQtyBy") <= Decimal::ZERO {
-            let path = format!("inventory.items[{at}].adjustQtyBy");
-            return Err(Refusal::at(path, "Please enter an item and a quantity."));
-        }
-        line.set("line", Val::Num(Decimal::from(at + 1)));
-    }
-    Ok(difference(ask, transferred(doc, Decimal::ONE), before.map(|old| transferred(old, -Decimal::ONE))))
 }
 
 /// A deposit is some customer's, of some amount, and lies somewhere.

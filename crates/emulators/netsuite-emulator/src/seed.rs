@@ -25,12 +25,29 @@ pub struct Item {
     pub sku: String,
     /// `InvtPart`, `NonInvtPart`, `Service`, `Discount`, `OthCharge` …
     pub kind: String,
+    /// What a kit is made of: item and how many.
+    pub members: Vec<(u64, Decimal)>,
+    /// Its subsidiary; zero means all.
+    pub subsidiary: u64,
 }
 
 impl Item {
     /// An inventory item.
     pub fn new(id: u64, sku: impl Into<String>) -> Self {
-        Self { id, sku: sku.into(), kind: "InvtPart".to_owned() }
+        Self { id, sku: sku.into(), kind: "InvtPart".to_owned(), members: Vec::new(), subsidiary: 0 }
+    }
+
+    /// A kit of these items, each so many times.
+    pub fn kit(id: u64, sku: impl Into<String>, members: &[(u64, u32)]) -> Self {
+        let members = members.iter().map(|(item, times)| (*item, Decimal::from(*times))).collect();
+        Self { members, ..Self::new(id, sku).of_kind("Kit") }
+    }
+
+    /// Sold by one subsidiary only.
+    #[must_use]
+    pub fn of_subsidiary(mut self, subsidiary: u64) -> Self {
+        self.subsidiary = subsidiary;
+        self
     }
 
     /// Of another kind.
@@ -59,6 +76,8 @@ pub struct Customer {
     pub subsidiary: u64,
     /// Its currency; zero means the first.
     pub currency: u64,
+    /// Its price level; zero means the base price.
+    pub level: u64,
 }
 
 impl Customer {
@@ -72,6 +91,7 @@ impl Customer {
             email: email.into(),
             subsidiary: 0,
             currency: 0,
+            level: 0,
         }
     }
 
@@ -83,6 +103,20 @@ impl Customer {
         email: impl Into<String>,
     ) -> Self {
         Self { person: true, first: first.into(), ..Self::company(id, last, email) }
+    }
+
+    /// At this price level.
+    #[must_use]
+    pub fn at_level(mut self, level: u64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Of this subsidiary.
+    #[must_use]
+    pub fn of_subsidiary(mut self, subsidiary: u64) -> Self {
+        self.subsidiary = subsidiary;
+        self
     }
 
     /// In this currency.

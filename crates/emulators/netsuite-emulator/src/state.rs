@@ -203,14 +203,30 @@ impl World {
         Timestamp::from_micros(at.as_micros() + self.zone().offset_at(at) * 1_000_000)
     }
 
+    /// What lies on a shelf when so many of an item are asked for: a kit's members, and of a service nothing.
+    pub(crate) fn pieces(&self, item: &str, quantity: Decimal) -> Vec<(u64, Decimal)> {
+        let Some(id) = item.parse::<u64>().ok() else { return Vec::new() };
+        let Some((_, stored)) = self.item(id) else { return Vec::new() };
+        match stored.doc.text("itemType") {
+            "InvtPart" | "Assembly" => vec![(id, quantity)],
+            "Kit" => {
+                let member =
+                    |line: &Doc| Some((line.text("item").parse().ok()?, line.num("quantity") * quantity));
+                stored.doc.lines("member").iter().filter_map(member).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What open sales orders have taken, by item and location.
     pub(crate) fn committed(&self) -> BTreeMap<(u64, u64), Decimal> {
         let mut taken: BTreeMap<(u64, u64), Decimal> = BTreeMap::new();
         for (_, stored) in self.table("salesOrder").filter(|(_, stored)| stored.doc.text("status") != "C") {
             for line in stored.doc.lines("item").iter().filter(|line| !line.flag("isClosed")) {
-                let open = line.num("quantity") - line.num("quantityFulfilled");
-                if let (Ok(item), Ok(location)) = (line.text("item").parse(), line.text("location").parse()) {
-                    *taken.entry((item, location)).or_default() += open.max(Decimal::ZERO);
+                let open = (line.num("quantity") - line.num("quantityFulfilled")).max(Decimal::ZERO);
+                let Ok(location) = line.text("location").parse() else { continue };
+                for (item, pieces) in self.pieces(line.text("item"), open) {
+                    *taken.entry((item, location)).or_default() += pieces;
                 }
             }
         }

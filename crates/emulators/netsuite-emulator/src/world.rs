@@ -37,6 +37,14 @@ pub struct OrderView {
     pub status: String,
     /// `tranDate`.
     pub date: String,
+    /// The currency's internal id.
+    pub currency: String,
+    /// The subsidiary's internal id.
+    pub subsidiary: String,
+    /// What the lines cost together.
+    pub subtotal: Decimal,
+    /// The discount on the whole order; negative.
+    pub discount: Decimal,
     /// What is to be paid.
     pub total: Decimal,
     /// All tax.
@@ -59,8 +67,16 @@ pub struct LineView {
     pub item: String,
     /// How many.
     pub quantity: Decimal,
+    /// The price of one.
+    pub rate: Decimal,
     /// What they cost.
     pub amount: Decimal,
+    /// The location's internal id.
+    pub location: String,
+    /// How many are billed.
+    pub billed: Decimal,
+    /// Custom columns that are texts.
+    pub custom: BTreeMap<String, String>,
     /// How many have shipped.
     pub fulfilled: Decimal,
     /// Whether it is closed.
@@ -140,7 +156,16 @@ impl NetsuiteWorld {
             let doc = Doc::default()
                 .with_text("itemId", &item.sku)
                 .with_ref("itemType", &item.kind)
-                .with("isInactive", Val::Flag(false));
+                .with("isInactive", Val::Flag(false))
+                .with_ref("subsidiary", &stated(item.subsidiary));
+            let member = |(id, times): &(u64, Decimal)| {
+                Doc::default().with_ref("item", &id.to_string()).with("quantity", Val::Num(*times))
+            };
+            let doc = if item.members.is_empty() {
+                doc
+            } else {
+                doc.with("member", Val::Lines(item.members.iter().map(member).collect()))
+            };
             changes.push(self.put(meta::item_record(&item.kind), item.id, doc));
         }
         self.commit(changes);
@@ -163,6 +188,7 @@ impl NetsuiteWorld {
             .with("isPerson", Val::Flag(customer.person))
             .with_text("email", &customer.email)
             .with_text("entityId", &format!("CUST{}", customer.id))
+            .with_ref("priceLevel", &stated(customer.level))
             .with_ref("subsidiary", &or_first(customer.subsidiary, "subsidiary").to_string())
             .with_ref("currency", &or_first(customer.currency, "currency").to_string());
         doc = if customer.person {
@@ -361,7 +387,14 @@ impl NetsuiteWorld {
     /// # Errors
     /// What NetSuite would say.
     pub fn cancel_order(&self, id: u64) -> Result<(), String> {
-        self.change("salesOrder", id, |doc| doc.set("orderStatus", Val::Ref("C".to_owned())))
+        self.decide(|ask| {
+            let held = ask.world.get("salesOrder", id).ok_or_else(|| Refusal::user("no such order"))?;
+            let mut doc = held.doc.clone();
+            doc.set("orderStatus", Val::Ref("C".to_owned()));
+            sales::restatus("salesOrder", &mut doc);
+            let stored = Stored { doc, created: held.created, modified: ask.now };
+            Ok((vec![Change::Put("salesOrder".to_owned(), id, Box::new(stored))], ()))
+        })
     }
 
     fn change(&self, record: &str, id: u64, with: impl FnOnce(&mut Doc)) -> Result<(), String> {
@@ -502,19 +535,30 @@ impl NetsuiteWorld {
     }
 }
 
+fn texts(doc: &Doc) -> impl Iterator<Item = (String, String)> {
+    doc.0.iter().filter_map(|(name, value)| match value {
+        Val::Text(text) | Val::Ref(text) => Some((name.clone(), text.clone())),
+        _ => None,
+    })
+}
+
+fn stated(id: u64) -> String {
+    if id == 0 { String::new() } else { id.to_string() }
+}
+
 fn view(id: u64, doc: &Doc) -> OrderView {
     let line = |line: &Doc| LineView {
         number: line.num("line").normalize().to_string(),
         item: line.text("item").to_owned(),
         quantity: line.num("quantity"),
+        rate: line.num("rate"),
         amount: line.num("amount"),
+        location: line.text("location").to_owned(),
+        billed: line.num("quantityBilled"),
+        custom: texts(line).filter(|(name, _)| name.starts_with("custcol")).collect(),
         fulfilled: line.num("quantityFulfilled"),
         closed: line.flag("isClosed"),
     };
-    let body = doc.0.iter().filter_map(|(name, value)| match value {
-        Val::Text(text) | Val::Ref(text) => Some((name.clone(), text.clone())),
-        _ => None,
-    });
     OrderView {
         id,
         number: doc.text("tranId").to_owned(),
@@ -522,10 +566,14 @@ fn view(id: u64, doc: &Doc) -> OrderView {
         entity: doc.text("entity").to_owned(),
         status: doc.text("status").to_owned(),
         date: doc.text("tranDate").to_owned(),
+        currency: doc.text("currency").to_owned(),
+        subsidiary: doc.text("subsidiary").to_owned(),
+        subtotal: doc.num("subtotal"),
+        discount: doc.num("discountTotal"),
         total: doc.num("total"),
         tax: doc.num("taxTotal"),
         shipping: doc.num("shippingCost"),
         lines: doc.lines("item").iter().map(line).collect(),
-        body: body.collect(),
+        body: texts(doc).collect(),
     }
 }

@@ -5,5 +5,6 @@ mod logon;
 mod posting;
 mod records;
 mod restlets;
+mod sales;
 mod tables;
 mod town;
