@@ -30,6 +30,7 @@ async fn filters_mean_what_they_say() {
         ("email END_WITH \"y.test\" OR email START_WITH ann", vec![501, 502]),
         // AND binds tighter than OR.
         ("firstName IS Ann OR firstName IS Bob AND email CONTAIN nobody", vec![501]),
+        ("firstName IS Nobody AND email CONTAIN x OR firstName IS Bob", vec![502]),
         ("(firstName IS Ann OR firstName IS Bob) AND email CONTAIN nobody", vec![]),
         ("companyName IS \"Lee (Sons), Inc\"", vec![503]),
         ("email CONTAIN_NOT x.test", vec![500, 502]),

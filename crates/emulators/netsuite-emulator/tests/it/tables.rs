@@ -64,6 +64,8 @@ async fn documents_are_linked_line_by_line() {
     let seen =
         town.rows(&format!("SELECT nextdoc FROM nexttransactionlinelink WHERE previousdoc = {order}")).await;
     assert_eq!(seen.len(), 1, "a restriction hides rows without a word");
+    town.world.hide("salesOrder", order, true);
+    assert!(town.rows("SELECT nextdoc FROM nexttransactionlinelink").await.is_empty());
 }
 
 #[tokio::test]
