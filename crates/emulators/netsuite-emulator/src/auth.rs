@@ -307,7 +307,7 @@ impl Door {
         if !self.memory().nonces.insert((nonce.to_owned(), stamp.to_owned())) {
             return Err("NonceUsed");
         }
-        let base = base_string(exchange, &fields).ok_or("parameter_rejected")?;
+        let base = base_string(exchange, "http", &fields).ok_or("parameter_rejected")?;
         let key = format!("{}&{}", encode(&keys.consumer_secret), encode(&keys.token_secret));
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let given = BASE64_STANDARD.decode(field("oauth_signature")?).map_err(|_| "InvalidSignature")?;
@@ -456,7 +456,7 @@ fn form(exchange: &Exchange) -> Option<BTreeMap<String, String>> {
 }
 
 /// RFC 5849, section 3.4.1.
-fn base_string(exchange: &Exchange, fields: &BTreeMap<String, String>) -> Option<String> {
+fn base_string(exchange: &Exchange, scheme: &str, fields: &BTreeMap<String, String>) -> Option<String> {
     let host = exchange.header("host")?.to_lowercase();
     let host = host.strip_suffix(":80").unwrap_or(&host);
     let mut pairs = Vec::new();
@@ -472,7 +472,7 @@ fn base_string(exchange: &Exchange, fields: &BTreeMap<String, String>) -> Option
     Some(format!(
         "{}&{}&{}",
         exchange.method.as_str().to_uppercase(),
-        encode(&format!("http://{host}{}", exchange.path)),
+        encode(&format!("{scheme}://{host}{}", exchange.path)),
         encode(&joined.join("&"))
     ))
 }
@@ -505,4 +505,72 @@ pub(crate) fn decode(text: &str, plus: bool) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Signatures that another library made (oauthlib) of the same requests.
+    #[test]
+    fn a_signature_is_what_others_make_of_the_same_request() {
+        let known = [
+            (
+                "POST",
+                "suitetalk",
+                "/services/rest/query/v1/suiteql",
+                "limit=1000&offset=2000",
+                "NcOwqfCztz7w8bDIF+FHxPCR3Lbfsez8qF/QLprHS64=",
+            ),
+            (
+                "GET",
+                "suitetalk",
+                "/services/rest/record/v1/customer",
+                "q=email%20START_WITH%20%22jos%C3%A9%2Bb2b%22&limit=100&offset=0",
+                "rAlhdu9H7TfhAfNUjtsffAQK2fcgpDJK9zc2H8+aiMA=",
+            ),
+            (
+                "POST",
+                "suitetalk",
+                "/services/rest/record/v1/salesOrder/eid:M2-000000123/!transform/itemFulfillment",
+                "",
+                "UTLrd70Wf/Tob1jWE0OENuVY+UTUJjMoFNRAjb454jo=",
+            ),
+            (
+                "GET",
+                "restlets",
+                "/app/site/hosting/restlet.nl",
+                "script=customscript_stock&deploy=1&sku=B&sku=A&empty=",
+                "vZA4lImGH1ZKqbyR9OojCJLRnN+DvyEd2ptZEDfhDxE=",
+            ),
+        ];
+        let fields: BTreeMap<String, String> = [
+            ("realm", "1234567_SB1"),
+            ("oauth_consumer_key", "cccccccccccccccc0123456789abcdef0123456789abcdef0123456789abcdef"),
+            ("oauth_token", "77777777777777770f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978"),
+            ("oauth_signature_method", "HMAC-SHA256"),
+            ("oauth_timestamp", "1795392000"),
+            ("oauth_nonce", "k3Xw0ZpQ7nVbT2mR8sLd"),
+            ("oauth_version", "1.0"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let key = "5555555555555555fedcba9876543210fedcba9876543210fedcba9876543210&aaaaaaaaaaaaaaaa13579bdf02468ace13579bdf02468ace13579bdf02468ace";
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        for (method, service, path, query, signature) in known {
+            let mut headers = http::HeaderMap::new();
+            let host = format!("1234567-sb1.{service}.api.netsuite.com");
+            headers.insert("host", host.parse().unwrap());
+            let exchange = Exchange {
+                method: method.parse().unwrap(),
+                path: path.to_owned(),
+                query: (!query.is_empty()).then(|| query.to_owned()),
+                headers,
+                body: bytes::Bytes::new(),
+                at: Timestamp::from_secs(1_795_392_000),
+            };
+            let base = base_string(&exchange, "https", &fields).unwrap();
+            assert_eq!(BASE64_STANDARD.encode(hmac::sign(&key, base.as_bytes())), signature, "{base}");
+        }
+    }
 }
