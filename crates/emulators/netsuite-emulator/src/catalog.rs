@@ -54,17 +54,15 @@ impl System {
 
     /// One record's schema, those that are selected, or the list of all.
     pub(crate) fn catalog(&self, exchange: &Exchange, name: Option<&str>) -> Result<Reply, Refusal> {
-        let find = |name: &str| {
-            let missing =
-                || Refusal::new(404, "NONEXISTENT_ID", format!("Record type '{name}' does not exist."));
-            meta::record(name).ok_or_else(missing)
-        };
         if let Some(name) = name {
-            return Ok(Reply::status(200).with_body("application/schema+json", self.schema_of(find(name)?)));
+            return Ok(
+                Reply::status(200).with_body("application/schema+json", self.schema_of(self.record(name)?))
+            );
         }
         let query = query_of(exchange);
         let Some(selected) = query.get("select") else {
             let items: Vec<String> = meta::all()
+                .filter(|record| !self.is_off(record.name))
                 .map(|record| {
                     let href = format!("{RECORDS}/metadata-catalog/{}", record.name);
                     format!(
@@ -79,7 +77,7 @@ impl System {
         };
         let mut schemas = Vec::new();
         for name in selected.split(',').map(str::trim) {
-            let record = find(name)?;
+            let record = self.record(name)?;
             schemas.push((record.name.to_owned(), self.schema_of(record)));
         }
         let body = object_of(&[

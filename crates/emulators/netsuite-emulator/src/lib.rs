@@ -58,6 +58,7 @@ mod meta;
 mod options;
 mod posting;
 mod product;
+mod query;
 mod quirk;
 mod records;
 mod refusal;

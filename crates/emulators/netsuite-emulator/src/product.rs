@@ -14,13 +14,10 @@ use crate::refusal::Refusal;
 use crate::restlet::{self, Scripts};
 use crate::sales;
 use crate::search::Filter;
-use crate::sql::{SqlErrorKind, Value, run};
 use crate::state::{Change, Stored, World};
-use crate::tables::Tables;
 use async_trait::async_trait;
 use erp_core::time::{Clock, Timestamp};
 use erp_testkit::emulator::{Exchange, Product, Reply, Store};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +26,7 @@ pub(crate) const RECORDS: &str = "/services/rest/record/v1";
 pub(crate) const RESTLET: &str = "/app/site/hosting/restlet.nl";
 const SUITEQL: &str = "/services/rest/query/v1/suiteql";
 /// As many rows as one query brings over all its pages.
-const ROWS_MAX: usize = 100_000;
+pub(crate) const ROWS_MAX: usize = 100_000;
 
 /// The account at work.
 pub(crate) struct System {
@@ -104,6 +101,10 @@ impl System {
     async fn answer(self: &Arc<Self>, exchange: &Exchange) -> Reply {
         let path = exchange.path.as_str();
         if path == "/services/rest/auth/oauth2/v1/token" {
+            if self.is_off("oauth2") {
+                self.door.note(exchange.at, "FeatureDisabled", false);
+                return Reply::json(400, &serde_json::json!({"error": "invalid_client"}));
+            }
             return self.door.token(exchange);
         }
         if path == "/rest/datacenterurls" {
@@ -116,7 +117,14 @@ impl System {
             Err(_) if script => return restlet::unknown(),
             Err(refusal) => return refusal.reply(),
         };
-        let login = if way == Way::Bearer { "ADMI_LOGIN_OAUTH2" } else { "ADMI_LOGIN_OAUTH" };
+        let (login, feature) = match way {
+            Way::Bearer => ("ADMI_LOGIN_OAUTH2", "oauth2"),
+            Way::Tba => ("ADMI_LOGIN_OAUTH", "tba"),
+        };
+        if self.is_off(feature) {
+            self.door.note(exchange.at, "FeatureDisabled", false);
+            return if script { restlet::unknown() } else { Refusal::login().reply() };
+        }
         let granted = self.store.read(|world| {
             (script || access::may(world, "ADMI_RESTWEBSERVICES", Level::Full))
                 && access::may(world, login, Level::Full)
@@ -171,66 +179,6 @@ impl System {
         Err(Refusal::new(404, "NOT_FOUND", "The requested resource was not found."))
     }
 
-    fn suiteql(&self, exchange: &Exchange) -> Result<Reply, Refusal> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Body {
-            q: String,
-            #[serde(default)]
-            params: Vec<String>,
-        }
-        let transient = exchange.header("prefer").is_some_and(|prefer| prefer.contains("transient"));
-        if !transient {
-            return Err(Refusal::new(400, "INVALID_HEADER", "The Prefer header must be transient."));
-        }
-        let body: Body = serde_json::from_slice(&exchange.body)
-            .map_err(|_| Refusal::new(400, "INVALID_CONTENT", "Invalid content in the request body."))?;
-        let (limit, offset) = paging(&query_of(exchange))?;
-        let params: Vec<Value> = body.params.iter().map(|text| Value::text(text)).collect();
-        let quirks = &self.options.quirks;
-        let audit = self.door.audit();
-        let answer = self.store.read(|world| {
-            if !access::may(world, "REPO_ANALYTICS", Level::Edit) {
-                return Err(Refusal::new(403, "INSUFFICIENT_PERMISSION", access::sentence(world, "REPO_ANALYTICS")));
-            }
-            let tables = Tables { world, now: exchange.at, quirks, audit: &audit };
-            run(&tables, &body.q, &params).map_err(|error| match error.kind {
-                SqlErrorKind::Permission => Refusal::new(403, "INSUFFICIENT_PERMISSION", error.text),
-                SqlErrorKind::Query => {
-                    let text = format!("Invalid search query. Detailed unprocessed description follows. Search error occurred: {error}");
-                    Refusal::query("q", "INVALID_PARAMETER", text)
-                }
-            })
-        })?;
-        let total = answer.rows.len().min(ROWS_MAX);
-        let names: Vec<String> = answer
-            .columns
-            .iter()
-            .map(
-                |name| {
-                    if quirks.contains(&Quirk::CapitalColumns) { name.to_uppercase() } else { name.clone() }
-                },
-            )
-            .collect();
-        let rows: Vec<String> = answer
-            .rows
-            .iter()
-            .take(total)
-            .skip(offset)
-            .take(limit)
-            .map(|row| row_json(&names, row))
-            .collect();
-        let more = offset + rows.len() < total;
-        let body = format!(
-            "{{\"links\":[],\"count\":{},\"hasMore\":{more},\"items\":[{}],\"offset\":{offset},\"totalResults\":{total}}}",
-            rows.len(),
-            rows.join(",")
-        );
-        Ok(Reply::status(200)
-            .with_body("application/vnd.oracle.resource+json; type=collection", body)
-            .with_header("preference-applied", "transient"))
-    }
-
     fn record_service(&self, exchange: &Exchange, rest: &str) -> Result<Reply, Refusal> {
         let parts: Vec<String> =
             rest.split('/').map(|part| decode(part, false).unwrap_or_default()).collect();
@@ -239,9 +187,7 @@ impl System {
             return self.catalog(exchange, rest.first().copied());
         }
         let kind = parts.first().copied().unwrap_or_default();
-        let record = meta::record(kind).ok_or_else(|| {
-            Refusal::new(404, "NONEXISTENT_ID", format!("Record type '{kind}' does not exist."))
-        })?;
+        let record = self.record(kind)?;
         // Lists of the account are made in its set-up and only read here.
         if record.family == meta::Family::Other && exchange.method != http::Method::GET {
             return Err(Refusal::new(405, "METHOD_NOT_ALLOWED", "This operation is not supported."));
@@ -262,6 +208,17 @@ impl System {
             ("POST", [id, "!transform", target]) => self.transform(exchange, record, id, target),
             _ => Err(Refusal::new(405, "METHOD_NOT_ALLOWED", "This operation is not supported.")),
         }
+    }
+
+    /// Whether a feature, or a record that comes with one, is switched off.
+    pub(crate) fn is_off(&self, feature: &str) -> bool {
+        self.store.read(|world| world.has(&format!("off/{feature}")))
+    }
+
+    /// The record of this name, if the account has it.
+    pub(crate) fn record(&self, name: &str) -> Result<&'static RecordMeta, Refusal> {
+        let missing = || Refusal::new(404, "NONEXISTENT_ID", format!("Record type '{name}' does not exist."));
+        meta::record(name).filter(|record| !self.is_off(record.name)).ok_or_else(missing)
     }
 
     fn ask<'a>(&'a self, world: &'a World, now: Timestamp) -> Ask<'a> {
@@ -424,9 +381,7 @@ impl System {
         id: &str,
         target: &str,
     ) -> Result<Reply, Refusal> {
-        let made = meta::record(target).ok_or_else(|| {
-            Refusal::new(404, "NONEXISTENT_ID", format!("Record type '{target}' does not exist."))
-        })?;
+        let made = self.record(target)?;
         if record.name != "salesOrder" || made.name != "itemFulfillment" {
             return Err(Refusal::new(400, "INVALID_REQUEST", "This transform is not emulated."));
         }
@@ -446,7 +401,7 @@ impl System {
 
     /// Transforms into everything but a fulfilment, whose lines have rules of their own.
     fn make(&self, exchange: &Exchange, from: &RecordMeta, id: &str, to: &str) -> Result<Reply, Refusal> {
-        let made = meta::record(to).ok_or_else(|| absent(from))?;
+        let made = self.record(to)?;
         let (at, warned) = self.store.commit(|world| {
             self.check(world, made, Level::Create)?;
             self.check(world, from, Level::View)?;
@@ -497,7 +452,7 @@ fn base_of(exchange: &Exchange) -> String {
 }
 
 /// `limit` and `offset`, which must be a multiple of it.
-fn paging(query: &BTreeMap<String, String>) -> Result<(usize, usize), Refusal> {
+pub(crate) fn paging(query: &BTreeMap<String, String>) -> Result<(usize, usize), Refusal> {
     let read = |name: &str, default: usize| match query.get(name) {
         None => Ok(default),
         Some(text) => {
@@ -523,17 +478,6 @@ fn paging(query: &BTreeMap<String, String>) -> Result<(usize, usize), Refusal> {
         ));
     }
     Ok((limit, offset))
-}
-
-/// A row's columns; those that are null are left out.
-fn row_json(names: &[String], row: &[Value]) -> String {
-    let mut fields = vec![("links".to_owned(), "[]".to_owned())];
-    for (name, value) in names.iter().zip(row) {
-        if let Some(text) = value.shown() {
-            fields.push((name.clone(), quoted(&text)));
-        }
-    }
-    object_of(&fields)
 }
 
 /// What becomes of unknown fields: by default they are ignored, and a header says so.

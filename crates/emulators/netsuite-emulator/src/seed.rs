@@ -285,7 +285,7 @@ impl NetsuiteSeed {
         self
     }
 
-    /// The integration user's date format, which filters of lists follow; `MM/DD/YYYY` if none is said.
+    /// The integration user's date format, which filters of lists and dates in rows follow; `MM/DD/YYYY` if none is said.
     #[must_use]
     pub fn with_date_format(mut self, format: &str) -> Self {
         self.settings.push(("date-format".to_owned(), format.to_owned()));

@@ -439,6 +439,16 @@ impl NetsuiteWorld {
         self.set(format!("closed/{month}"), closed.then_some("yes"));
     }
 
+    /// Switches a feature on or off: `oauth2`, `tba`, `analytics`, or a record that comes with one, such as `invoice`.
+    pub fn set_feature(&self, feature: &str, on: bool) {
+        self.set(format!("off/{feature}"), (!on).then_some("yes"));
+    }
+
+    /// Sets the zone in which the account writes times.
+    pub fn set_zone(&self, zone: &str) {
+        self.set("zone".to_owned(), Some(zone));
+    }
+
     /// Makes an item inactive, or active.
     pub fn set_inactive(&self, item: u64, inactive: bool) {
         let changed = self.0.store.read(|world| {

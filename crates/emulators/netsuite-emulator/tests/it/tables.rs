@@ -175,3 +175,38 @@ async fn items_of_every_kind_are_in_one_table() {
     let kinds: Vec<_> = rows.iter().map(|row| row["itemtype"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["Kit", "InvtPart", "InvtPart", "Service", "Discount"]);
 }
+
+#[tokio::test]
+async fn a_bare_date_comes_in_the_users_format_and_the_accounts_zone() {
+    // The clock stands at 2026-05-28 20:26:40 UTC.
+    let text = "SELECT lastmodifieddate AS day FROM transaction";
+    let town = Town::new();
+    town.order(1).await;
+    assert_eq!(town.rows(text).await, [json!({"day": "5/28/2026"})]);
+    town.world.set_zone("Asia/Tokyo");
+    assert_eq!(town.rows(text).await, [json!({"day": "5/29/2026"})]);
+    let german = Town::with(&[], &NetsuiteSeed::new().with_date_format("DD.MM.YYYY"));
+    german.order(1).await;
+    assert_eq!(german.rows(text).await, [json!({"day": "28.05.2026"})]);
+}
+
+#[tokio::test]
+async fn a_feature_that_is_off_takes_its_service_or_record_away() {
+    let town = Town::new();
+    town.world.set_feature("invoice", false);
+    assert_eq!(town.get("invoice/1").await.detail(), "Record type 'invoice' does not exist.");
+    assert_eq!(town.get("metadata-catalog/invoice").await.status, 404);
+    let order = town.order(1).await;
+    town.world.fulfil(order, 1, &[]).unwrap();
+    let made = town.post(&format!("salesOrder/{order}/!transform/invoice"), &json!({})).await;
+    assert_eq!(made.status, 404);
+    town.world.set_feature("analytics", false);
+    assert_eq!(town.query("SELECT id FROM item").await.code(), "FEATURE_DISABLED");
+    let bearer = town.bearer().await;
+    town.world.set_feature("tba", false);
+    assert_eq!(town.get("customer/500").await.code(), "INVALID_LOGIN");
+    assert_eq!(town.world.audit().pop().as_deref(), Some("FeatureDisabled"));
+    town.world.set_feature("oauth2", false);
+    let asked = Asked::new("GET", crate::town::TIME).with("authorization", bearer);
+    assert_eq!(town.send(&asked).await.status, 401);
+}
