@@ -70,6 +70,9 @@ pub struct SinkCapability {
     pub accepts: bool,
     /// Whether the sink keeps the order of a batch.
     pub ordered_batches: bool,
+    /// For a sink of stock: how many units it may differ from what it was told, and leave it so.
+    #[serde(default)]
+    pub tolerance: u32,
 }
 
 impl SinkCapability {
@@ -84,6 +87,7 @@ impl SinkCapability {
             revise: false,
             accepts: false,
             ordered_batches: false,
+            tolerance: 0,
         }
     }
 
@@ -92,6 +96,13 @@ impl SinkCapability {
     pub const fn with_bulk(mut self, bulk_limit: usize, concurrency: usize) -> Self {
         self.bulk_limit = bulk_limit;
         self.concurrency = concurrency;
+        self
+    }
+
+    /// States how many units a sink of stock leaves as they are.
+    #[must_use]
+    pub const fn with_tolerance(mut self, units: u32) -> Self {
+        self.tolerance = units;
         self
     }
 

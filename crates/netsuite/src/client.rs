@@ -209,9 +209,9 @@ impl Connector for NetsuiteClient {
             SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon)
                 .with_bulk(1, config.concurrency),
         );
-        if config.inventory.adjustments.is_some() {
+        if let Some(adjustments) = &config.inventory.adjustments {
             let sink = SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon);
-            capabilities.inventory_sink = Some(sink.with_bulk(100, 1));
+            capabilities.inventory_sink = Some(sink.with_bulk(100, 1).with_tolerance(adjustments.threshold));
         }
         capabilities
     }

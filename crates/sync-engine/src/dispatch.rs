@@ -15,7 +15,7 @@ use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 
 /// How soon it is looked again after nothing could be taken.
 const BREATH: Duration = Duration::from_secs(1);
@@ -29,6 +29,16 @@ pub(crate) struct Dispatcher {
     pub(crate) gates: Arc<Gates>,
     pub(crate) narrate: Arc<dyn Narrate>,
     pub(crate) news: Arc<Notify>,
+    pub(crate) turnstile: Turnstile,
+}
+
+/// Keeps figures and the movements that change their meaning from acting at the same time.
+#[derive(Debug, Default)]
+pub(crate) struct Turnstile {
+    /// As a flow of movements, if any figures depend on it: many may act.
+    pub(crate) shared: Option<Arc<RwLock<()>>>,
+    /// As a flow of figures: alone. In the order of the flows' names, so that two of them never wait for each other.
+    pub(crate) alone: Vec<Arc<RwLock<()>>>,
 }
 
 impl fmt::Debug for Dispatcher {
@@ -122,7 +132,17 @@ impl Dispatcher {
             .with_priority(self.flow.priority)
             .with_deadline(now.plus(crate::flow::half(lease)));
         let answers = {
-            let work = self.flow.pipe.act(&cx, &turns, &self.env);
+            let work = async {
+                let mut alone = Vec::new();
+                for lock in &self.turnstile.alone {
+                    alone.push(lock.write().await);
+                }
+                let _shared = match &self.turnstile.shared {
+                    Some(lock) => Some(lock.read().await),
+                    None => None,
+                };
+                self.flow.pipe.act(&cx, &turns, &self.env).await
+            };
             let end = self.env.clock.sleep(lease);
             pin_mut!(work, end);
             match select(work, end).await {

@@ -3,7 +3,7 @@
 //! One future drives everything, without a runtime of its own: whoever polls it decides on threads, and a simulation decides
 //! on time.
 
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Turnstile};
 use crate::entry::{Admission, Cause, Desired, State};
 use crate::flow::{Env, Flow, IntoFlow};
 use crate::gate::Gates;
@@ -19,10 +19,10 @@ use erp_core::id::Key;
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use futures_util::future::{BoxFuture, Either, select, try_join_all};
 use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 
 /// How many sightings share one transaction.
 const OBSERVE_BATCH: usize = 500;
@@ -109,6 +109,7 @@ impl SyncEngineBuilder {
         let mut names = BTreeSet::new();
         for flow in &self.flows {
             check_needs(&self.flows, flow)?;
+            check_beside(&self.flows, flow)?;
             if !names.insert(flow.name.clone()) {
                 return Err(Error::config(format!("two flows are called {}; name one of them", flow.name)));
             }
@@ -200,9 +201,19 @@ impl SyncEngine {
         let run = self.open().await?;
         let mut trouble = None;
         // What others wait for comes first.
-        let (needy, first): (Vec<_>, Vec<_>) = run.loops.iter().partition(|one| one.flow.needs.is_some());
-        for one in first.into_iter().chain(needy) {
+        let last = |one: &&FlowRun| one.flow.needs.is_some() || !one.flow.beside.is_empty();
+        let (needy, first): (Vec<_>, Vec<_>) = run.loops.iter().partition(last);
+        // A count is understood when its movements have been read after it.
+        let counts = || run.loops.iter().filter(|one| !one.flow.beside.is_empty());
+        for one in counts() {
             if let Err(error) = one.read_once().await? {
+                trouble.get_or_insert(error);
+            }
+        }
+        for one in first.into_iter().chain(needy) {
+            if one.flow.beside.is_empty()
+                && let Err(error) = one.read_once().await?
+            {
                 trouble.get_or_insert(error);
             }
             if let Some(until) = run.nothing_before.filter(|until| patient && *until > self.clock.now()) {
@@ -241,6 +252,11 @@ impl SyncEngine {
         }
         let gates = Arc::new(Gates::default());
         let mut loops = Vec::new();
+        let beside: BTreeSet<&String> = self.flows.iter().flat_map(|flow| &flow.beside).collect();
+        let locks: BTreeMap<&String, Arc<RwLock<()>>> =
+            beside.iter().map(|name| (*name, Arc::default())).collect();
+        let nudges: BTreeMap<&String, Arc<Notify>> =
+            self.flows.iter().map(|flow| (&flow.name, Arc::default())).collect();
         for flow in &self.flows {
             let began = self.ledger.began(&flow.name, now).await?;
             let env = Env { ledger: Arc::clone(&self.ledger), clock: Arc::clone(&self.clock), began };
@@ -252,7 +268,17 @@ impl SyncEngine {
                     gates: Arc::clone(&gates),
                     narrate: Arc::clone(&self.narrate),
                     news: Arc::clone(&news),
+                    turnstile: Turnstile {
+                        shared: locks.get(&flow.name).cloned(),
+                        alone: locks
+                            .iter()
+                            .filter(|(name, _)| flow.beside.contains(name))
+                            .map(|(_, lock)| Arc::clone(lock))
+                            .collect(),
+                    },
                 },
+                nudge: nudges.get(&flow.name).cloned().unwrap_or_default(),
+                movements: flow.beside.iter().filter_map(|name| nudges.get(name).cloned()).collect(),
                 flow: flow.clone(),
                 env,
                 narrate: Arc::clone(&self.narrate),
@@ -291,6 +317,24 @@ fn check_needs(flows: &[Flow], flow: &Flow) -> Result<()> {
             "flow {} waits for records of {needed}, which must move customers between the same systems",
             flow.name
         )));
+    }
+    Ok(())
+}
+
+/// Figures that movements explain need the flows of these movements, between the same systems.
+fn check_beside(flows: &[Flow], flow: &Flow) -> Result<()> {
+    let systems = |flow: &Flow| (flow.source().system, flow.target().system);
+    for name in &flow.beside {
+        let fits = |other: &Flow| {
+            other.name == *name && other.pipe.record() == "fulfillments" && systems(other) == systems(flow)
+        };
+        if !flows.iter().any(fits) {
+            return Err(Error::config(format!(
+                "flow {} counts beside the movements of {name}, which must be a flow of fulfillments between the same systems; \
+                 add it, or take movements_by away",
+                flow.name
+            )));
+        }
     }
     Ok(())
 }
@@ -337,6 +381,10 @@ struct FlowRun {
     dispatcher: Dispatcher,
     narrate: Arc<dyn Narrate>,
     news: Arc<Notify>,
+    /// Somebody wants the source to be read now.
+    nudge: Arc<Notify>,
+    /// Of the flows of movements that this one's figures depend on.
+    movements: Vec<Arc<Notify>>,
 }
 
 impl FlowRun {
@@ -349,8 +397,16 @@ impl FlowRun {
                 let soon = error.retry_after().unwrap_or(FEED_RETRY).max(Duration::from_secs(1));
                 next = next.min(self.env.clock.now().plus(soon));
             }
+            for movements in &self.movements {
+                movements.notify_one();
+            }
             let wait = next.since(self.env.clock.now());
-            if stop.wait_or(self.env.clock.sleep(wait)).await {
+            let pause = async {
+                let (nudge, sleep) = (self.nudge.notified(), self.env.clock.sleep(wait));
+                pin_mut!(nudge, sleep);
+                select(nudge, sleep).await;
+            };
+            if stop.wait_or(pause).await {
                 return Ok(());
             }
         }
@@ -493,5 +549,6 @@ fn unfit(key: Key, label: String, digest: Digest, read_started: Timestamp, cause
         payload: bytes::Bytes::new(),
         raw: None,
         reserves: Vec::new(),
+        moves: Vec::new(),
     }
 }

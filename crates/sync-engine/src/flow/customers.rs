@@ -130,6 +130,7 @@ impl IntoFlow for CustomerFlow {
             batch: 1,
             priority: Priority::Orders,
             needs: None,
+            beside: Vec::new(),
             tie_out: None,
             pipe: Arc::new(Customers {
                 source: self.source,
@@ -186,6 +187,7 @@ impl Rules {
             payload,
             raw,
             reserves: Vec::new(),
+            moves: Vec::new(),
             key,
             label,
         }

@@ -3,10 +3,11 @@
 use super::inventory::written;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
 use crate::entry::{Admission, Desired};
-use crate::ledger::{Report, Select, Sighting, Turn};
+use crate::ledger::{Move, Report, Select, Sighting, Turn};
 use crate::step::{Action, LookResult, Proof, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
+use erp_core::Decimal;
 use erp_core::connector::Identity;
 use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
@@ -14,7 +15,7 @@ use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::id::{LocationId, NativeId};
 use erp_core::model::{Fulfillment, FulfillmentSubmission};
-use erp_core::outcome::Found;
+use erp_core::outcome::{Found, LineLink};
 use erp_core::roles::{FulfillmentSink, FulfillmentSource};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -27,9 +28,18 @@ pub struct FulfillmentFlow {
     pub(super) options: Options,
     source: Arc<dyn FulfillmentSource>,
     sink: Arc<dyn FulfillmentSink>,
-    orders: String,
+    orders: Orders,
     locations: BTreeMap<LocationId, LocationId>,
     notify_within: Option<Duration>,
+}
+
+/// Who knows which order of the sink is meant.
+#[derive(Debug, Clone)]
+enum Orders {
+    /// The ledger: this flow brought it from the sink to the source.
+    Of(String),
+    /// The source itself: it works on the sink's own orders.
+    Sink,
 }
 
 shared_options!(FulfillmentFlow);
@@ -54,7 +64,7 @@ impl Flow {
             options: Options::named("fulfillments"),
             source,
             sink,
-            orders: "orders".to_owned(),
+            orders: Orders::Of("orders".to_owned()),
             locations: BTreeMap::new(),
             notify_within: None,
         }
@@ -65,7 +75,16 @@ impl FulfillmentFlow {
     /// The flow whose orders are fulfilled. Default `orders`.
     #[must_use]
     pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
-        self.orders = flow.into();
+        self.orders = Orders::Of(flow.into());
+        self
+    }
+
+    /// The source works on orders of the sink and names each by the sink's own id: a warehouse that ships what an ERP has
+    /// ordered. No flow of orders is asked, and [`native_line`](erp_core::model::FulfillmentLine::native_line) is the
+    /// sink's line.
+    #[must_use]
+    pub fn orders_of_the_sink(mut self) -> Self {
+        self.orders = Orders::Sink;
         self
     }
 
@@ -102,6 +121,7 @@ impl IntoFlow for FulfillmentFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: None,
+            beside: Vec::new(),
             tie_out: None,
             pipe: Arc::new(Deliveries {
                 source: self.source,
@@ -118,17 +138,19 @@ impl IntoFlow for FulfillmentFlow {
 struct Deliveries {
     source: Arc<dyn FulfillmentSource>,
     sink: Arc<dyn FulfillmentSink>,
-    orders: String,
+    orders: Orders,
     locations: BTreeMap<LocationId, LocationId>,
     notify_within: Option<Duration>,
 }
 
-fn sight(observed: Observed<Fulfillment>) -> Sighting {
+fn sight(observed: Observed<Fulfillment>, locations: &BTreeMap<LocationId, LocationId>) -> Sighting {
     let freshness = Freshness { version: observed.version, read_started: observed.read_started };
     let Observed { key, label, record, raw, .. } = observed;
     let lines: Vec<_> =
         record.lines.iter().map(|line| (&line.native_line, line.quantity.normalize().to_string())).collect();
     let tracking: Vec<_> = record.tracking.iter().map(|parcel| &parcel.number).collect();
+    let place = record.location.as_ref().map(|place| locations.get(place).unwrap_or(place));
+    let moves = place.map(|place| moves(&record, place)).unwrap_or_default();
     Sighting {
         ordering: Some(format!("order {}", record.order)),
         desired: Desired {
@@ -143,17 +165,43 @@ fn sight(observed: Observed<Fulfillment>) -> Sighting {
         payload: serde_json::to_vec(&record).map(Bytes::from).unwrap_or_default(),
         raw,
         reserves: Vec::new(),
+        moves,
         key,
         label,
     }
+}
+
+/// What left a place, by product.
+fn moves(shipped: &Fulfillment, place: &LocationId) -> Vec<Move> {
+    let mut left: BTreeMap<String, Decimal> = BTreeMap::new();
+    for line in &shipped.lines {
+        *left.entry(line.sku.as_str().to_uppercase()).or_default() += line.quantity;
+    }
+    let of = |(sku, quantity): (String, Decimal)| Move {
+        sku,
+        place: place.clone(),
+        change: -quantity,
+        at: shipped.shipped_at,
+    };
+    left.into_iter().map(of).collect()
 }
 
 impl Deliveries {
     async fn submission(&self, turn: &Turn, env: &Env) -> Result<FulfillmentSubmission> {
         let fulfillment: Fulfillment = serde_json::from_slice(&turn.payload)
             .map_err(|e| Error::unexpected("a stored fulfilment cannot be read").with_source(e))?;
+        let (native, lines) = self.order_of(&fulfillment, env).await?;
+        let notify =
+            self.notify_within.is_some_and(|span| env.clock.now().since(fulfillment.shipped_at) <= span);
+        let location = fulfillment.location.as_ref().and_then(|place| self.locations.get(place)).cloned();
+        Ok(FulfillmentSubmission::new(fulfillment, native, lines).with_notify(notify).with_location(location))
+    }
+
+    /// The order in the sink, and which of its lines are which of the source's.
+    async fn order_of(&self, fulfillment: &Fulfillment, env: &Env) -> Result<(NativeId, Vec<LineLink>)> {
+        let Orders::Of(flow) = &self.orders else { return Ok((fulfillment.order.clone(), Vec::new())) };
         let select = Select {
-            flow: Some(self.orders.clone()),
+            flow: Some(flow.clone()),
             name: Some(fulfillment.order.to_string()),
             limit: Some(2),
             ..Select::default()
@@ -174,10 +222,7 @@ impl Deliveries {
             .native_in(&self.sink.identity().system)
             .map(NativeId::from)
             .ok_or_else(|| Error::unexpected("the order was not born in this shop"))?;
-        let notify =
-            self.notify_within.is_some_and(|span| env.clock.now().since(fulfillment.shipped_at) <= span);
-        let location = fulfillment.location.as_ref().and_then(|place| self.locations.get(place)).cloned();
-        Ok(FulfillmentSubmission::new(fulfillment, native, lines).with_notify(notify).with_location(location))
+        Ok((native, lines))
     }
 
     async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
@@ -222,9 +267,10 @@ impl Pipe for Deliveries {
     }
 
     fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
+        let locations = self.locations.clone();
         self.source
             .fulfillment_changes(cx, since)
-            .map(|event| event.map(|event| map_event(event, sight)))
+            .map(move |event| event.map(|event| map_event(event, |observed| sight(observed, &locations))))
             .boxed()
     }
 

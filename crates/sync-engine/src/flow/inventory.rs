@@ -1,9 +1,10 @@
 //! Stock: ERP or warehouse → shop.
 
+use super::counts::InFlight;
 use super::orders::silent;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
 use crate::entry::{Admission, Desired};
-use crate::ledger::{Report, Sighting, Turn};
+use crate::ledger::{Ledger, Report, Sighting, Turn};
 use crate::step::{Proof, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,9 +18,14 @@ use erp_core::id::{Key, LocationId};
 use erp_core::model::{Basis, InventoryLevel, InventoryPut, InventoryQuery};
 use erp_core::outcome::Outcome;
 use erp_core::roles::{InventorySink, InventorySource, level_key};
+use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How soon a count is looked at again that had to wait for its movements.
+const MOVEMENTS_RETRY: Duration = Duration::from_secs(5);
 
 /// Builds a flow of stock. See [`Flow::inventory`].
 #[derive(Debug, Clone)]
@@ -29,6 +35,7 @@ pub struct InventoryFlow {
     sink: Arc<dyn InventorySink>,
     locations: BTreeMap<LocationId, LocationId>,
     orders: Option<String>,
+    movements: Vec<String>,
 }
 
 shared_options!(InventoryFlow);
@@ -54,6 +61,7 @@ impl Flow {
             sink,
             locations: BTreeMap::new(),
             orders: None,
+            movements: Vec::new(),
         }
     }
 }
@@ -71,6 +79,15 @@ impl InventoryFlow {
     #[must_use]
     pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
         self.orders = Some(flow.into());
+        self
+    }
+
+    /// The readings are counts of a warehouse whose movements that flow posts in the sink, each as a document of its own.
+    /// May be said of several flows. A figure is sent once all of them have been read beyond the instant of the count, and
+    /// what they still have under way is added, so that the sink is told only what no movement explains.
+    #[must_use]
+    pub fn movements_by(mut self, flow: impl Into<String>) -> Self {
+        self.movements.push(flow.into());
         self
     }
 }
@@ -97,6 +114,7 @@ impl IntoFlow for InventoryFlow {
             sink: self.sink,
             locations: self.locations,
             orders: self.orders,
+            movements: self.movements.clone(),
         });
         Ok(Flow {
             name,
@@ -107,6 +125,7 @@ impl IntoFlow for InventoryFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Inventory,
             needs: None,
+            beside: self.movements,
             tie_out: Some(Arc::clone(&stock) as Arc<dyn crate::tie_out::Tieable>),
             pipe: stock,
         })
@@ -120,6 +139,7 @@ pub(crate) struct Stock {
     pub(crate) sink: Arc<dyn InventorySink>,
     pub(crate) locations: BTreeMap<LocationId, LocationId>,
     pub(crate) orders: Option<String>,
+    pub(crate) movements: Vec<String>,
 }
 
 impl Stock {
@@ -131,6 +151,25 @@ impl Stock {
     /// The shop's places that this flow keeps; empty means all.
     pub(crate) fn shop_locations(&self) -> Vec<LocationId> {
         self.locations.values().cloned().collect()
+    }
+
+    /// What the movements of this stock have under way, or have brought since `since`.
+    pub(crate) async fn in_flight(&self, ledger: &dyn Ledger, since: Timestamp) -> Result<InFlight> {
+        let mut moves = Vec::new();
+        for flow in &self.movements {
+            moves.extend(ledger.moves(flow, since).await?);
+        }
+        Ok(InFlight::of(moves))
+    }
+
+    /// Until when all movements are known; `None` without any.
+    async fn movements_until(&self, ledger: &dyn Ledger) -> Result<Option<Timestamp>> {
+        let mut least = None;
+        for flow in &self.movements {
+            let until = ledger.mark(flow).await?.covered_until.unwrap_or(Timestamp::MIN);
+            least = Some(least.map_or(until, |least: Timestamp| least.min(until)));
+        }
+        Ok(least)
     }
 
     fn query(&self) -> InventoryQuery {
@@ -179,6 +218,7 @@ fn sight(observed: Observed<InventoryLevel>, location: LocationId) -> Sighting {
         payload: serde_json::to_vec(&reading).map(Bytes::from).unwrap_or_default(),
         raw: None,
         reserves: Vec::new(),
+        moves: Vec::new(),
     }
 }
 
@@ -274,22 +314,23 @@ impl Pipe for Stock {
     }
 
     async fn act(&self, cx: &Context, turns: &[Turn], env: &Env) -> Vec<Answer> {
-        let _ = env;
         let mut answers: Vec<Option<Answer>> = turns.iter().map(|_| None).collect();
+        let figures = match self.figures(turns, env).await {
+            Ok(figures) => figures,
+            Err(error) => return turns.iter().map(|_| failed(error.message())).collect(),
+        };
         let (mut indexes, mut puts) = (Vec::new(), Vec::new());
-        for (index, turn) in turns.iter().enumerate() {
-            match serde_json::from_slice::<Reading>(&turn.payload) {
-                Ok(reading) => {
-                    let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO);
+        for (index, figure) in figures.into_iter().enumerate() {
+            match figure {
+                Figure::Put(put) => {
                     indexes.push(index);
-                    let quantity = erp_core::money::Quantity::new(value);
-                    let put = InventoryPut::new(reading.sku, reading.location, quantity);
-                    // The wish is the same for each try, and another one when the figure changes.
-                    let wanted = turn.entry.wanted_since.as_micros();
-                    puts.push(put.with_key(Key::from(format!("{}#{wanted}", turn.entry.key))));
+                    puts.push(put);
                 }
-                Err(e) => {
-                    let error = Error::unexpected("a stored reading cannot be read").with_source(e);
+                Figure::Later => {
+                    let report = Report::PutBack(env.clock.now().plus(MOVEMENTS_RETRY));
+                    answers[index] = Some(Answer::new(report));
+                }
+                Figure::Unreadable(error) => {
                     answers[index] = Some(Answer::new(Report::Written(WriteResult::Failed(error))));
                 }
             }
@@ -309,6 +350,48 @@ impl Pipe for Stock {
         }
         answers.into_iter().map(|answer| answer.unwrap_or_else(silent)).collect()
     }
+}
+
+/// What becomes of one turn.
+enum Figure {
+    Put(InventoryPut),
+    /// Its movements are not all known yet, or one of them is in doubt.
+    Later,
+    Unreadable(Error),
+}
+
+impl Stock {
+    async fn figures(&self, turns: &[Turn], env: &Env) -> Result<Vec<Figure>> {
+        let counted = |turn: &Turn| turn.entry.desired.freshness.read_started;
+        let since = turns.iter().map(counted).min().unwrap_or(Timestamp::MIN);
+        let until = self.movements_until(env.ledger.as_ref()).await?;
+        let in_flight = self.in_flight(env.ledger.as_ref(), since).await?;
+        Ok(turns.iter().map(|turn| figure(turn, counted(turn), until, &in_flight)).collect())
+    }
+}
+
+fn figure(turn: &Turn, counted: Timestamp, until: Option<Timestamp>, flight: &InFlight) -> Figure {
+    let reading = match serde_json::from_slice::<Reading>(&turn.payload) {
+        Ok(reading) => reading,
+        Err(e) => {
+            return Figure::Unreadable(Error::unexpected("a stored reading cannot be read").with_source(e));
+        }
+    };
+    if until.is_some_and(|until| until < counted) {
+        return Figure::Later;
+    }
+    let Some(moved) = flight.moved(&reading.sku, &reading.location, counted) else {
+        return Figure::Later;
+    };
+    let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO).saturating_sub(moved);
+    let quantity = erp_core::money::Quantity::new(value);
+    // The wish is the same for each try, and another one when the figure changes.
+    let key = Key::from(format!("{}#{}", turn.entry.key, turn.entry.wanted_since.as_micros()));
+    Figure::Put(InventoryPut::new(reading.sku, reading.location, quantity).with_key(key))
+}
+
+fn failed(why: &str) -> Answer {
+    Answer::new(Report::Written(WriteResult::Failed(Error::transient(why))))
 }
 
 pub(super) fn written(outcome: Outcome) -> Answer {

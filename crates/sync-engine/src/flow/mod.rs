@@ -1,11 +1,13 @@
 //! Flows: one direction of one kind of record between two systems.
 
+mod counts;
 mod customers;
 mod fulfillments;
 mod inventory;
 mod orders;
 mod prices;
 
+pub(crate) use counts::InFlight;
 pub use customers::{CustomerFlow, Namesake};
 pub use fulfillments::FulfillmentFlow;
 pub use inventory::InventoryFlow;
@@ -46,6 +48,8 @@ pub struct Flow {
     pub(crate) tie_out: Option<Arc<dyn crate::tie_out::Tieable>>,
     /// The flow whose records come before this one's.
     pub(crate) needs: Option<String>,
+    /// Flows whose records change what this one's figures mean: they are read after it, and never act beside it.
+    pub(crate) beside: Vec<String>,
 }
 
 impl fmt::Debug for Flow {

@@ -196,6 +196,7 @@ impl IntoFlow for OrderFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: self.customers,
+            beside: Vec::new(),
             tie_out: Some(Arc::clone(&orders) as Arc<dyn crate::tie_out::Tieable>),
             pipe: orders,
         })
@@ -286,6 +287,7 @@ impl Orders {
             payload,
             raw,
             reserves: reserves(&order),
+            moves: Vec::new(),
         }
     }
 

@@ -116,6 +116,7 @@ impl IntoFlow for PriceFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::BackFill,
             needs: None,
+            beside: Vec::new(),
             tie_out: Some(Arc::clone(&prices) as Arc<dyn crate::tie_out::Tieable>),
             pipe: prices,
         })
@@ -250,6 +251,7 @@ fn sight(key: Key, asked: Asked, read_started: Timestamp) -> Sighting {
         payload: serde_json::to_vec(&price).map(Bytes::from).unwrap_or_default(),
         raw: None,
         reserves: Vec::new(),
+        moves: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod report;
 mod rows;
 mod schema;
 mod sqlite;
+mod stock;
 mod store;
 
 pub use sqlite::{CommitHook, SqliteLedger, Verdict};
@@ -22,7 +23,7 @@ use erp_core::connector::Identity;
 use erp_core::digest::Digest;
 use erp_core::error::Result;
 use erp_core::feed::Watermark;
-use erp_core::id::Key;
+use erp_core::id::{Key, LocationId};
 use erp_core::model::Components;
 use erp_core::money::{Currency, Money};
 use erp_core::time::Timestamp;
@@ -77,6 +78,8 @@ pub struct Sighting {
     pub raw: Option<Bytes>,
     /// What the record reserves in the source, for the meaning of stock: per SKU (upper case), open and shipped units.
     pub reserves: Vec<Reserve>,
+    /// What the record moved in the source's stock, so that a count which comes in another flow can be understood.
+    pub moves: Vec<Move>,
 }
 
 impl fmt::Debug for Sighting {
@@ -97,6 +100,30 @@ pub struct Reserve {
     pub open: Decimal,
     /// Shipped.
     pub shipped: Decimal,
+}
+
+/// What one record changed in a source's stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The product, upper case.
+    pub sku: String,
+    /// Where, in the target's naming.
+    pub place: LocationId,
+    /// By how much: what left is negative.
+    pub change: Decimal,
+    /// When, by the source's clock.
+    pub at: Timestamp,
+}
+
+/// Whether a target has counted a movement in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It has.
+    Yes,
+    /// It has not.
+    No,
+    /// It was sent, and the answer is not there.
+    Unsure,
 }
 
 /// What is reserved of one product over all records.
@@ -413,6 +440,13 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the ledger cannot be read.
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>>;
+
+    /// What records of a flow moved: all that the target has not been told of, and what it was told of that happened after
+    /// `since`. What a person wrote off, or the flow excluded, moved nothing in the target and never will.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    async fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>>;
 
     /// A person acts, or previews.
     ///

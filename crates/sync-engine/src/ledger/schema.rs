@@ -4,7 +4,7 @@ use erp_core::error::{Error, Result};
 use rusqlite::Connection;
 
 /// The version that this build writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Version 1. Text where people look, integers (microseconds, millionths) where the machine compares.
 const V1: &str = "
@@ -58,6 +58,18 @@ CREATE TABLE alerts (
 CREATE UNIQUE INDEX alerts_open ON alerts (scope, cause) WHERE resolved IS NULL;
 ";
 
+/// Version 2: what records moved.
+const V2: &str = "
+CREATE TABLE moves (
+    entry INTEGER NOT NULL, flow TEXT NOT NULL, sku TEXT NOT NULL, place TEXT NOT NULL, change INTEGER NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (entry, sku, place)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX moves_at ON moves (flow, at);
+";
+
+/// What makes each version of the one before it.
+const STEPS: [&str; 2] = [V1, V2];
+
 /// Brings a file to [`VERSION`], in one transaction.
 ///
 /// # Errors
@@ -67,19 +79,21 @@ pub(super) fn migrate(db: &Connection) -> Result<bool> {
     let tables: i64 = db
         .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
         .map_err(broken)?;
-    match found {
-        0 if tables == 0 => {
-            db.execute_batch(&format!("BEGIN IMMEDIATE; {V1} PRAGMA user_version = {VERSION}; COMMIT;"))
-                .map_err(broken)?;
-            Ok(true)
-        }
-        0 => Err(Error::config("the file is a SQLite data base, but not a ledger; choose another path")),
-        VERSION => Ok(false),
-        newer if newer > VERSION => Err(Error::config(format!(
-            "the ledger has schema version {newer}, this program knows {VERSION}; use the newer program"
-        ))),
-        older => Err(Error::config(format!("the ledger has the unknown schema version {older}"))),
+    if found == 0 && tables > 0 {
+        return Err(Error::config("the file is a SQLite data base, but not a ledger; choose another path"));
     }
+    if found > VERSION {
+        return Err(Error::config(format!(
+            "the ledger has schema version {found}, this program knows {VERSION}; use the newer program"
+        )));
+    }
+    let done = usize::try_from(found).unwrap_or_default();
+    let steps = STEPS.get(done..).unwrap_or_default().concat();
+    if !steps.is_empty() {
+        db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;"))
+            .map_err(broken)?;
+    }
+    Ok(found == 0)
 }
 
 /// What SQLite says, as something a person can act on.
@@ -99,4 +113,23 @@ pub(super) fn broken(error: rusqlite::Error) -> Error {
         _ => "the ledger refused a statement",
     };
     Error::config(text).with_context("sqlite", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_file_becomes_a_newer_one_and_keeps_what_it_has() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(&format!("{V1} PRAGMA user_version = 1; INSERT INTO meta VALUES ('epoch', '7');"))
+            .unwrap();
+        assert!(!migrate(&db).unwrap(), "it is not new");
+        let kept: String =
+            db.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0)).unwrap();
+        let moves: i64 = db.query_row("SELECT count(*) FROM moves", [], |row| row.get(0)).unwrap();
+        assert_eq!((kept.as_str(), moves), ("7", 0));
+        db.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        assert!(migrate(&db).unwrap_err().message().contains("use the newer program"));
+    }
 }

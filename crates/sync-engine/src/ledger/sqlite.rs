@@ -3,8 +3,8 @@
 use super::schema::{broken, migrate};
 use super::store::Store;
 use super::{
-    Adoption, Alert, Effect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, ObserveCount,
-    Order, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken,
+    Adoption, Alert, Effect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, Move,
+    ObserveCount, Order, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken, Told,
 };
 use crate::step::Signal;
 use async_trait::async_trait;
@@ -524,6 +524,11 @@ impl Ledger for SqliteLedger {
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
         let flow = flow.to_owned();
         self.write(move |store| store.reserved(&flow, as_of)).await
+    }
+
+    async fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
+        let flow = flow.to_owned();
+        self.write(move |store| store.moves(&flow, since)).await
     }
 
     async fn operate(&self, order: Order, now: Timestamp) -> Result<Vec<Effect>> {

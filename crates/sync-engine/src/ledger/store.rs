@@ -1,11 +1,11 @@
 //! What the ledger does in one transaction, on an open connection.
 
 use super::codec::Codec;
-use super::rows::{COLUMN_COUNT, COLUMNS, from_micro, insert, json, read, to_micro, update, waits_for};
+use super::rows::{COLUMN_COUNT, COLUMNS, insert, json, read, update, waits_for};
 use super::schema::broken;
 use super::{
-    EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Reserved, Resolution, RunInfo, Select,
-    Sighting, Taken, Turn,
+    EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Resolution, RunInfo, Select, Sighting,
+    Taken, Turn,
 };
 use crate::entry::{Ahead, Entry, State};
 use crate::step::{self, Event, Policy, Signal, Step, Surroundings, WriteResult};
@@ -225,7 +225,8 @@ impl Store {
         now: Timestamp,
         count: &mut ObserveCount,
     ) -> Result<()> {
-        let Sighting { key, label, ordering, desired, units, money, payload, raw, reserves } = sighting;
+        let Sighting { key, label, ordering, desired, units, money, payload, raw, reserves, moves } =
+            sighting;
         let found = self.by_key(flow, key.as_str())?;
         let Some((id, entry)) = found else {
             let entry = Entry {
@@ -261,6 +262,7 @@ impl Store {
             self.tell(id, now, step.story.as_deref())?;
             self.keep_raw(id, now, raw.as_deref())?;
             self.reserve(id, flow, &reserves, &step.entry, true, now)?;
+            self.keep_moves(id, flow, &moves)?;
             if step.entry.state.is_at_rest() {
                 self.wake_followers(&step.entry, now)?;
             }
@@ -291,6 +293,7 @@ impl Store {
             self.keep_raw(id, now, raw.as_deref())?;
             count.changed += 1;
         }
+        self.keep_moves(id, flow, &moves)?;
         self.reserve(id, flow, &reserves, &step.entry, false, now)
     }
 
@@ -310,74 +313,6 @@ impl Store {
             .and_then(|mut add| add.execute(params![id, now.as_micros(), packed]))
             .map_err(broken)?;
         Ok(())
-    }
-
-    fn reserve(
-        &self,
-        id: i64,
-        flow: &str,
-        reserves: &[super::Reserve],
-        entry: &Entry,
-        is_new: bool,
-        now: Timestamp,
-    ) -> Result<()> {
-        let counted = entry.receipt.as_ref().map(|_| now.as_micros());
-        for one in reserves {
-            let (open, shipped) = (to_micro(one.open), to_micro(one.shipped));
-            let before = if is_new { None } else { self.shipped_of(id, &one.sku)? };
-            self.db
-                .prepare_cached(
-                    "INSERT INTO reserves (entry, sku, flow, open, shipped, counted_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                     ON CONFLICT (entry, sku) DO UPDATE SET open = ?4, shipped = ?5, counted_at = coalesce(counted_at, ?6)",
-                )
-                .and_then(|mut put| put.execute(params![id, one.sku, flow, open, shipped, counted]))
-                .map_err(broken)?;
-            if shipped > before.unwrap_or(0) {
-                self.db
-                    .prepare_cached(
-                        "INSERT INTO shipments VALUES (?1, ?2, ?3) ON CONFLICT (flow, sku) DO UPDATE SET at = max(at, ?3)",
-                    )
-                    .and_then(|mut put| put.execute(params![flow, one.sku, now.as_micros()]))
-                    .map_err(broken)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn shipped_of(&self, id: i64, sku: &str) -> Result<Option<i64>> {
-        self.db
-            .prepare_cached("SELECT shipped FROM reserves WHERE entry = ?1 AND sku = ?2")
-            .and_then(|mut get| get.query_row(params![id, sku], |row| row.get(0)).optional())
-            .map_err(broken)
-    }
-
-    pub(super) fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
-        let mut all: BTreeMap<String, Reserved> = BTreeMap::new();
-        let mut open = self
-            .db
-            .prepare_cached(
-                "SELECT sku, sum(open) FROM reserves WHERE flow = ?1 AND open > 0 AND counted_at <= ?2 GROUP BY sku",
-            )
-            .map_err(broken)?;
-        let rows = open
-            .query_map(params![flow, as_of.as_micros()], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-            })
-            .map_err(broken)?;
-        for row in rows {
-            let (sku, units) = row.map_err(broken)?;
-            all.entry(sku).or_default().counted = from_micro(units);
-        }
-        let mut shipped =
-            self.db.prepare_cached("SELECT sku, at FROM shipments WHERE flow = ?1").map_err(broken)?;
-        let rows = shipped
-            .query_map([flow], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
-            .map_err(broken)?;
-        for row in rows {
-            let (sku, at) = row.map_err(broken)?;
-            all.entry(sku).or_default().shipped_at = Some(Timestamp::from_micros(at));
-        }
-        Ok(all)
     }
 
     pub(super) fn take(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Taken> {

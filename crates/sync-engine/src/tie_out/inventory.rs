@@ -1,8 +1,8 @@
 //! Stock: what the source says the shop should hold against what the shop holds.
 
 use super::{Category, Item, TieOut, Tieable, With, unread};
-use crate::entry::State;
-use crate::flow::{Stock, in_the_shop, shop_quantity};
+use crate::entry::{Entry, State};
+use crate::flow::{InFlight, Stock, in_the_shop, shop_quantity};
 use crate::ledger::{EntryView, Select};
 use async_trait::async_trait;
 use erp_core::Decimal;
@@ -21,6 +21,10 @@ use std::collections::BTreeMap;
 struct Pair {
     wanted: Option<Decimal>,
     held: Option<Decimal>,
+    /// What the sink was told last, as movements have changed it since.
+    told: Option<Decimal>,
+    /// Why the figures cannot be compared now.
+    moving: bool,
 }
 
 #[async_trait]
@@ -29,24 +33,22 @@ impl Tieable for Stock {
         let cut_off = with.ledger.mark(&with.flow).await?.covered_until;
         let as_of = with.clock.now();
         let mut pairs: BTreeMap<Key, (Sku, Pair)> = BTreeMap::new();
-        let mut levels = self.source.inventory(cx, InventoryQuery::new());
-        let mut readings = Vec::new();
-        let mut unreadable: BTreeMap<Key, (String, String)> = BTreeMap::new();
-        while let Some(level) = levels.next().await {
-            match level {
-                Ok(level) => readings.push(level),
-                Err(error) => {
-                    let Some(key) = error.unreadable_key() else { return Err(error) };
-                    if let Some((key, sku)) = in_the_shop(&key, &self.locations) {
-                        unreadable.insert(upper(&key), (sku, error.message().to_owned()));
-                    }
-                }
-            }
-        }
+        let (readings, unreadable) = self.readings(cx).await?;
         // What is added for counted orders belongs to the same instant as the readings.
         let reserved = self.reserved(with, as_of).await?;
-        for level in readings {
-            if let Some((key, sku, value)) = self.wanted(&level, &reserved) {
+        let select = Select { flow: Some(with.flow.clone()), ..Select::default() };
+        let entries: BTreeMap<Key, EntryView> = with
+            .ledger
+            .entries(select)
+            .await?
+            .into_iter()
+            .map(|view| (upper(&view.entry.key), view))
+            .collect();
+        let last = entries.values().map(|view| view.entry.desired.freshness.read_started);
+        let since = readings.iter().map(|level| level.as_of).chain(last).min().unwrap_or(as_of);
+        let flight = self.in_flight(with.ledger.as_ref(), since).await?;
+        for level in &readings {
+            if let Some((key, sku, value)) = self.wanted(level, &reserved) {
                 pairs.entry(key).or_insert((sku, Pair::default())).1.wanted = Some(value);
             }
         }
@@ -57,14 +59,11 @@ impl Tieable for Stock {
             let key = folded(&level.sku, &level.location);
             pairs.entry(key).or_insert((level.sku, Pair::default())).1.held = Some(level.quantity.value);
         }
-        let select = Select { flow: Some(with.flow.clone()), ..Select::default() };
-        let entries: BTreeMap<Key, EntryView> = with
-            .ledger
-            .entries(select)
-            .await?
-            .into_iter()
-            .map(|view| (upper(&view.entry.key), view))
-            .collect();
+        // Both statements were read between these two looks at what moves; what differs between them was moving.
+        let later = self.in_flight(with.ledger.as_ref(), since).await?;
+        for level in &readings {
+            self.allow_for_moves(level, &entries, (&flight, &later), &mut pairs);
+        }
         let mut report = TieOut {
             flow: with.flow.clone(),
             source: self.source.identity().system.to_string(),
@@ -76,18 +75,60 @@ impl Tieable for Stock {
             rounding: BTreeMap::new(),
             items: Vec::new(),
         };
+        let tolerance = self.sink.capabilities().inventory_sink.map_or(0, |sink| sink.tolerance);
         for (key, (sku, _)) in &unreadable {
             pairs.entry(key.clone()).or_insert_with(|| (Sku::new(sku), Pair::default()));
         }
         for (key, (sku, pair)) in pairs {
             let why = unreadable.get(&key).map(|(_, why)| why.as_str());
-            book(&mut report, &key, &sku, &pair, entries.get(&key), why);
+            book(&mut report, &key, &sku, &pair, entries.get(&key), why, tolerance);
         }
         Ok(report)
     }
 }
 
+type Unreadable = BTreeMap<Key, (String, String)>;
+
 impl Stock {
+    /// All that the source tells, and what of it cannot be read.
+    async fn readings(&self, cx: &Context) -> Result<(Vec<InventoryLevel>, Unreadable)> {
+        let mut levels = self.source.inventory(cx, InventoryQuery::new());
+        let mut readings = Vec::new();
+        let mut unreadable = Unreadable::new();
+        while let Some(level) = levels.next().await {
+            match level {
+                Ok(level) => readings.push(level),
+                Err(error) => {
+                    let Some(key) = error.unreadable_key() else { return Err(error) };
+                    if let Some((key, sku)) = in_the_shop(&key, &self.locations) {
+                        unreadable.insert(upper(&key), (sku, error.message().to_owned()));
+                    }
+                }
+            }
+        }
+        Ok((readings, unreadable))
+    }
+
+    /// What the source counted becomes what the sink should hold; `looks` are what moved before and after its statement.
+    fn allow_for_moves(
+        &self,
+        level: &InventoryLevel,
+        entries: &BTreeMap<Key, EntryView>,
+        looks: (&InFlight, &InFlight),
+        pairs: &mut BTreeMap<Key, (Sku, Pair)>,
+    ) {
+        let Some(place) = self.shop_location(&level.location) else { return };
+        let key = folded(&level.sku, &place);
+        let Some((_, pair)) = pairs.get_mut(&key) else { return };
+        let moved = looks.0.moved(&level.sku, &place, level.as_of);
+        pair.moving = moved.is_none() || moved != looks.1.moved(&level.sku, &place, level.as_of);
+        pair.wanted = pair.wanted.map(|value| value.saturating_sub(moved.unwrap_or_default()));
+        pair.told = entries.get(&key).map(|EntryView { entry, .. }| {
+            let since = looks.0.moved(&level.sku, &place, entry.desired.freshness.read_started);
+            entry.units.saturating_sub(since.unwrap_or_default())
+        });
+    }
+
     async fn reserved(
         &self,
         with: &With,
@@ -132,6 +173,7 @@ fn book(
     pair: &Pair,
     view: Option<&EntryView>,
     unreadable: Option<&str>,
+    tolerance: u32,
 ) {
     let (wanted, held) = (pair.wanted.map(|one| one.normalize()), pair.held.map(|one| one.normalize()));
     let (category, text, remedy) = match (wanted, held) {
@@ -141,7 +183,17 @@ fn book(
         (None, Some(_)) if view.is_none() => {
             (Category::Excluded, "not kept by the source".to_owned(), String::new())
         }
-        _ => explain(wanted, held, view),
+        (Some(wanted), Some(held))
+            if (wanted - held).abs() <= tolerance.into()
+                && view.is_some_and(|view| is_settled(&view.entry)) =>
+        {
+            (Category::Excluded, "left as it is: within what the sink tolerates".to_owned(), String::new())
+        }
+        _ if pair.moving => {
+            let text = "goods are moving, and the answer is not there yet".to_owned();
+            (Category::OnTheWay, text, String::new())
+        }
+        _ => explain(wanted, held, pair.told, view),
     };
     let row = report.row(category);
     if let Some(wanted) = wanted {
@@ -155,9 +207,14 @@ fn book(
     }
 }
 
+fn is_settled(entry: &Entry) -> bool {
+    entry.state == State::Settled
+}
+
 fn explain(
     wanted: Option<Decimal>,
     held: Option<Decimal>,
+    told: Option<Decimal>,
     view: Option<&EntryView>,
 ) -> (Category, String, String) {
     let show = |value: Option<Decimal>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
@@ -173,7 +230,7 @@ fn explain(
         }
         State::WrittenOff => (Category::WrittenOff, text, String::new()),
         // The shop holds what the ledger proved, and the source has moved since the last read.
-        State::Settled if held == Some(entry.units.normalize()) => {
+        State::Settled if held == Some(told.unwrap_or(entry.units).normalize()) => {
             (Category::OnTheWay, format!("{text}; moved since the last read"), String::new())
         }
         State::Settled => (

@@ -61,6 +61,7 @@ fn sighting(number: u32) -> Sighting {
         payload: "{}".into(),
         raw: None,
         reserves: Vec::new(),
+        moves: Vec::new(),
     }
 }
 

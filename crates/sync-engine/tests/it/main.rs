@@ -10,4 +10,5 @@ mod prices;
 mod steps;
 mod stock;
 mod trouble;
+mod warehouse;
 mod world;

@@ -88,7 +88,17 @@ impl Bench {
 
     /// Runs `engine` for `span` of virtual time; what it said, if it ended before.
     pub(crate) fn run(&self, engine: &SyncEngine, span: Duration) -> Option<Result<()>> {
-        let end = self.clock.now().plus(span);
+        let mut spans = [span].into_iter();
+        self.live(engine, || spans.next())
+    }
+
+    /// One life of `engine`: whenever a span is over, `next` makes something happen and says how long the next one is.
+    pub(crate) fn live(
+        &self,
+        engine: &SyncEngine,
+        mut next: impl FnMut() -> Option<Duration>,
+    ) -> Option<Result<()>> {
+        let mut end = self.clock.now().plus(next()?);
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         let bell = waker(Arc::clone(&flag));
         let mut cx = TaskContext::from_waker(&bell);
@@ -100,11 +110,11 @@ impl Bench {
                 }
                 continue;
             }
-            match self.clock.next_wake().filter(|next| *next <= end) {
-                Some(next) => self.clock.advance_to(next),
+            match self.clock.next_wake().filter(|wake| *wake <= end) {
+                Some(wake) => self.clock.advance_to(wake),
                 None => {
                     self.clock.advance_to(end);
-                    return None;
+                    end = end.plus(next()?);
                 }
             }
         }

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use sync_engine::ledger::{
-    Alert, Effect as OperatorEffect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark,
+    Alert, Effect as OperatorEffect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, Move,
     ObserveCount, Order as OperatorOrder, Report, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine,
-    Taken,
+    Taken, Told,
 };
 use sync_engine::step::{Action, Proof, Signal, WriteResult};
 
@@ -242,6 +242,9 @@ impl Ledger for BuggyLedger {
     }
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
         self.inner.reserved(flow, as_of).await
+    }
+    async fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
+        self.inner.moves(flow, since).await
     }
     async fn operate(&self, order: OperatorOrder, now: Timestamp) -> Result<Vec<OperatorEffect>> {
         self.inner.operate(order, now).await

@@ -1,0 +1,310 @@
+//! A warehouse beside an ERP: its movements are documents of their own, and a count is posted as what they leave over.
+
+use crate::world::{Bench, MINUTE};
+use async_trait::async_trait;
+use erp_core::model::{
+    Basis, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, InventoryPut, InventoryQuery,
+};
+use erp_core::prelude::*;
+use erp_core::roles::pick;
+use futures_executor::block_on;
+use futures_util::{StreamExt as _, stream};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use sync_engine::tie_out::{Category, TieOut};
+use sync_engine::{Flow, SyncEngine};
+
+const SKU: &str = "24-MB01";
+const HALL: &str = "hall-4";
+
+fn identity(system: &str) -> Identity {
+    let environment = Environment::Sandbox;
+    Identity { system: system.into(), kind: "own".into(), environment, fingerprint: system.into() }
+}
+
+/// What both systems hold of one product, and how the ERP behaves.
+#[derive(Debug, Default)]
+struct Truth {
+    shelf: Decimal,
+    shipments: Vec<Fulfillment>,
+    books: Decimal,
+    posted: BTreeMap<Key, Decimal>,
+    adjustments: Vec<Decimal>,
+    /// Shipments that the ERP refuses for now.
+    refuse: bool,
+    /// Shipments whose answer gets lost after they were posted.
+    lose: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Hall {
+    truth: Arc<Mutex<Truth>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The warehouse's side.
+#[derive(Debug, Clone)]
+struct Wms(Hall);
+
+/// The ERP's side.
+#[derive(Debug, Clone)]
+struct Books(Hall);
+
+impl Hall {
+    fn truth(&self) -> MutexGuard<'_, Truth> {
+        self.truth.lock().unwrap()
+    }
+
+    fn books(&self) -> Decimal {
+        self.truth().books
+    }
+
+    fn adjustments(&self) -> Vec<Decimal> {
+        self.truth().adjustments.clone()
+    }
+
+    fn ship(&self, quantity: i64) {
+        let now = self.clock.now();
+        let mut truth = self.truth();
+        let number = truth.shipments.len();
+        let quantity = Decimal::from(quantity);
+        truth.shelf -= quantity;
+        let line = FulfillmentLine { native_line: "1".into(), line: None, sku: SKU.into(), quantity };
+        let shipped = Fulfillment::new(
+            format!("wms:{number}").into(),
+            format!("S{number}"),
+            NativeId::new(format!("SO{number}")),
+            now,
+        );
+        truth.shipments.push(shipped.with_lines(vec![line]).with_location(Some(HALL.into())));
+    }
+
+    fn level(&self, quantity: Decimal) -> InventoryLevel {
+        InventoryLevel::new(SKU, HALL, Quantity::new(quantity), Basis::OnHand, self.clock.now())
+    }
+}
+
+impl Connector for Wms {
+    fn identity(&self) -> Identity {
+        identity("wms")
+    }
+}
+
+#[async_trait]
+impl InventorySource for Wms {
+    fn inventory(&self, _: &Context, _: InventoryQuery) -> Items<InventoryLevel> {
+        let shelf = self.0.truth().shelf;
+        stream::iter([Ok(self.0.level(shelf))]).boxed()
+    }
+
+    async fn inventory_of(&self, cx: &Context, skus: &[Sku]) -> Result<Vec<InventoryLevel>> {
+        pick(self.inventory(cx, InventoryQuery::new()), skus).await
+    }
+}
+
+impl FulfillmentSource for Wms {
+    fn fulfillment_changes(&self, _: &Context, _: Option<Watermark>) -> Feed<Fulfillment> {
+        let now = self.0.clock.now();
+        let all = self.0.truth().shipments.clone();
+        let events = all.into_iter().map(move |shipped| {
+            let (key, number) = (shipped.key.clone(), shipped.number.clone());
+            Ok(FeedEvent::Upsert(Box::new(Observed::new(key, number, now, shipped))))
+        });
+        stream::iter(events.collect::<Vec<_>>()).boxed()
+    }
+}
+
+impl Connector for Books {
+    fn identity(&self) -> Identity {
+        identity("erp")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let sink = SinkCapability::new(Idempotency::UniqueExternalId, Duration::from_secs(60));
+        let mut capabilities = Capabilities::default();
+        capabilities.inventory_sink = Some(sink.clone().with_bulk(10, 1));
+        capabilities.fulfillment_sink = Some(sink.with_bulk(1, 2));
+        capabilities
+    }
+}
+
+#[async_trait]
+impl InventorySink for Books {
+    async fn put_inventory(&self, _: &Context, puts: &[InventoryPut]) -> Vec<Outcome> {
+        self.0.clock.sleep(Duration::from_secs(2)).await;
+        let mut truth = self.0.truth();
+        let post = |put: &InventoryPut| {
+            let difference = put.quantity.value - truth.books;
+            if !difference.is_zero() {
+                truth.adjustments.push(difference);
+                truth.books = put.quantity.value;
+            }
+            Outcome::Applied(Receipt::new(NativeId::new("1"), SKU, self.0.clock.now()))
+        };
+        puts.iter().map(post).collect()
+    }
+
+    fn inventory_statement(&self, _: &Context, _: InventoryQuery) -> Items<InventoryLevel> {
+        let books = self.0.truth().books;
+        stream::iter([Ok(self.0.level(books))]).boxed()
+    }
+}
+
+#[async_trait]
+impl FulfillmentSink for Books {
+    async fn submit_fulfillments(&self, _: &Context, items: &[FulfillmentSubmission]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for item in items {
+            self.0.clock.sleep(Duration::from_secs(1)).await;
+            let mut truth = self.0.truth();
+            let (key, of) = (&item.fulfillment.key, &item.fulfillment.lines[0]);
+            outcomes.push(if truth.refuse {
+                Outcome::Failed(Error::new(ErrorKind::Throttled, "locked by another user"))
+            } else {
+                assert_eq!(item.order, item.fulfillment.order, "the order is the sink's own");
+                assert!(!truth.posted.contains_key(key), "{key} is posted twice");
+                truth.posted.insert(key.clone(), of.quantity);
+                truth.books -= of.quantity;
+                if truth.lose > 0 {
+                    truth.lose -= 1;
+                    Outcome::Failed(Error::transient("the answer was lost").with_effect(Effect::Unknown))
+                } else {
+                    Outcome::Applied(Receipt::new(NativeId::new(key.as_str()), "F", self.0.clock.now()))
+                }
+            });
+        }
+        outcomes
+    }
+
+    async fn find_fulfillment(&self, _: &Context, key: &Key, _: &NativeId) -> Result<Found> {
+        let posted = self.0.truth().posted.contains_key(key);
+        let receipt = || Receipt::new(NativeId::new(key.as_str()), "F", self.0.clock.now());
+        Ok(if posted { Found::Whole(receipt()) } else { Found::Absent })
+    }
+}
+
+fn start(bench: &Bench) -> (Hall, SyncEngine) {
+    let truth = Truth { shelf: 1000.into(), books: 1000.into(), ..Truth::default() };
+    let hall = Hall { truth: Arc::new(Mutex::new(truth)), clock: bench.clock.shared() };
+    let (wms, books) = (Wms(hall.clone()), Books(hall.clone()));
+    let engine = SyncEngine::builder()
+        .ledger(bench.ledger.clone())
+        .clock(bench.clock.shared())
+        .flow(Flow::inventory(&wms, &books).movements_by("shipments").every(10 * MINUTE))
+        .flow(Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().every(10 * MINUTE))
+        .build()
+        .unwrap();
+    (hall, engine)
+}
+
+fn tied(engine: &SyncEngine) -> TieOut {
+    block_on(engine.tie_out(Window::ALL)).unwrap().remove(0)
+}
+
+#[test]
+fn a_count_never_takes_off_what_a_movement_in_flight_will_take_off() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    hall.truth().refuse = true;
+    hall.ship(5);
+    assert!(bench.run(&engine, 65 * MINUTE).is_none());
+    assert_eq!((hall.books(), hall.adjustments().len()), (1000.into(), 0), "it waits to be posted");
+    let tie = tied(&engine);
+    assert_eq!((tie.unexplained(), tie.items.len()), (0, 0), "what is in flight explains the difference");
+    // Something breaks meanwhile: that alone is a difference.
+    hall.truth().shelf -= Decimal::from(3);
+    assert!(bench.run(&engine, 25 * MINUTE).is_none());
+    assert_eq!(hall.adjustments(), [Decimal::from(-3)]);
+    assert_eq!(tied(&engine).unexplained(), 0);
+    hall.truth().refuse = false;
+    assert!(bench.run(&engine, 60 * MINUTE).is_none());
+    assert_eq!((hall.books(), hall.adjustments().len()), (992.into(), 1));
+    let tie = tied(&engine);
+    assert_eq!((tie.unexplained(), tie.rows[&Category::Agreed].source.count), (0, 1));
+    // Somebody touches the books past every document.
+    hall.truth().books += Decimal::TWO;
+    assert_eq!(tied(&engine).unexplained(), 1);
+}
+
+#[test]
+fn a_figure_waits_while_nobody_knows_whether_a_shipment_was_posted() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    hall.truth().lose = 1;
+    hall.ship(5);
+    assert!(bench.run(&engine, 25 * MINUTE).is_none());
+    assert_eq!((hall.books(), hall.adjustments().len()), (995.into(), 0));
+    assert_eq!(tied(&engine).unexplained(), 0);
+}
+
+/// Whatever happens in whatever order: the books end as the shelf is, and what was adjusted is what broke, no more.
+#[test]
+fn what_is_adjusted_is_what_broke_whatever_else_moves() {
+    for seed in 1..=12u64 {
+        let bench = Bench::new();
+        let (hall, engine) = start(&bench);
+        let mut dice = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut roll = |sides: u64| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            dice % sides
+        };
+        let mut broken = 0;
+        let mut steps = 0..82;
+        let ended = bench.live(&engine, || {
+            let step = steps.next()?;
+            let tie = tied(&engine);
+            assert_eq!(tie.unexplained(), 0, "seed {seed}: {:?}", tie.items);
+            if step >= 80 {
+                hall.truth().refuse = false;
+                return Some(60 * MINUTE);
+            }
+            match roll(10) {
+                0 => {
+                    hall.truth().shelf -= Decimal::ONE;
+                    broken += 1;
+                }
+                1 => hall.truth().refuse = true,
+                2 | 3 => hall.truth().refuse = false,
+                4 => hall.truth().lose += 1,
+                _ => hall.ship(1 + i64::try_from(roll(4)).unwrap()),
+            }
+            Some(Duration::from_secs(1 + roll(400)))
+        });
+        assert!(ended.is_none(), "seed {seed}: {ended:?}");
+        let truth = hall.truth();
+        assert_eq!(truth.books, truth.shelf, "seed {seed}");
+        assert_eq!(truth.posted.len(), truth.shipments.len(), "seed {seed}");
+        let adjusted: Decimal = truth.adjustments.iter().map(Decimal::abs).sum();
+        assert_eq!(adjusted, Decimal::from(broken), "seed {seed}: {:?}", truth.adjustments);
+    }
+}
+
+#[test]
+fn one_run_reads_counts_before_movements_and_posts_both() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    let once = || block_on(engine.run_once());
+    once().unwrap();
+    hall.ship(5);
+    hall.truth().shelf -= Decimal::ONE;
+    bench.clock.advance_to(bench.clock.now().plus(10 * MINUTE));
+    let mut run = Box::pin(engine.run_once());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    while run.as_mut().poll(&mut cx).is_pending() {
+        bench.clock.advance_to(bench.clock.now().plus(Duration::from_secs(1)));
+    }
+    assert_eq!((hall.books(), hall.adjustments()), (994.into(), vec![-Decimal::ONE]));
+}
+
+#[test]
+fn counts_beside_movements_that_no_flow_moves_are_refused() {
+    let bench = Bench::new();
+    let hall = Hall { truth: Arc::default(), clock: bench.clock.shared() };
+    let build = |flow| SyncEngine::builder().ledger(bench.ledger.clone()).flow(flow).build();
+    let counts = Flow::inventory(&Wms(hall.clone()), &Books(hall)).movements_by("shipments");
+    let error = build(counts.every(10 * MINUTE)).unwrap_err();
+    assert!(error.message().contains("which must be a flow of fulfillments"), "{error}");
+}
