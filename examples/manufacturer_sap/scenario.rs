@@ -1,7 +1,5 @@
 //! Plays the day: the world's script, the engine and the clock, in one thread.
 
-use crate::Trouble;
-use crate::options::{Break, Options};
 use crate::report;
 use crate::script::{Day, Happening};
 use crate::seed;
@@ -12,14 +10,10 @@ use erp_core::feed::Window;
 use erp_core::time::{Clock as _, Timestamp, Zone};
 use erp_testkit::clock::VirtualClock;
 use erp_testkit::fault::{Fault, Rule};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::path::Path;
+use sdk_examples::stage::{self, Options, Progress, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
-use sync_engine::{SqliteLedger, SyncEngine};
-use tokio::sync::Notify;
+use sync_engine::SqliteLedger;
 
 /// What a load balancer says when nothing answers behind it.
 const SORRY: &str = "<html><body><h1>503 Service Unavailable</h1></body></html>";
@@ -27,23 +21,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Plays the day, or the rest of it, and counts what is unexplained.
 pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
-    if options.fresh || options.dir.join("finished").exists() {
-        let _ = std::fs::remove_dir_all(&options.dir);
-    }
-    std::fs::create_dir_all(&options.dir)?;
+    options.prepare()?;
     let day = Day::write(&options)?;
     let progress = Progress::open(&options.dir.join("world.log"))?;
     let begin = progress.last.map_or(day.start, |last| last.plus(Duration::from_secs(60)));
     let clock = VirtualClock::new(begin);
     let story = Arc::new(Story::new(Zone::named(ZONE)?));
-    let ports = std::fs::read_to_string(options.dir.join("ports")).ok();
-    let ports = ports.and_then(|text| {
-        let (shop, sap) = text.trim().split_once(' ')?;
-        Some((shop.parse().ok()?, sap.parse().ok()?))
-    });
-    let systems = Systems::start(&options.dir, &clock, ports.unwrap_or((0, 0))).await?;
-    let ports = systems.ports();
-    std::fs::write(options.dir.join("ports"), format!("{} {}", ports.0, ports.1))?;
+    let systems = Systems::start(&options.dir, &clock, stage::ports(&options.dir)).await?;
+    stage::keep_ports(&options.dir, [&systems.shop.base_url(), &systems.sap.base_url()])?;
     let resumed = progress.last.is_some();
     if resumed {
         story.line(begin, "the process is back; the day goes on");
@@ -59,51 +44,13 @@ pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
         progress,
         begin,
     };
-    live(&engine, &ledger, &clock, &mut world).await?;
+    stage::live(&engine, &ledger, &clock, world.play(&clock)).await?;
     let window = Window::new(day.start, day.end.plus(HOUR));
     let tie = report::print(&engine, window, &world, &story, resumed);
-    tokio::pin!(tie);
-    let unexplained = loop {
-        // Reading takes no virtual time but what SAP needs to answer.
-        tokio::select! {
-            done = &mut tie => break done?,
-            () = clock.pace(|| ledger.calls_under_way() > 0, clock.now().plus(Duration::from_secs(1))) => {}
-        }
-    };
+    let unexplained = stage::meanwhile(&clock, &ledger, tie).await?;
     std::fs::write(options.dir.join("finished"), "")?;
     println!("unexplained: {unexplained}");
     Ok(unexplained)
-}
-
-/// Engine, script and clock at once, until the script is over.
-async fn live(
-    engine: &SyncEngine,
-    ledger: &SqliteLedger,
-    clock: &VirtualClock,
-    world: &mut World<'_>,
-) -> Result<(), Trouble> {
-    let stop = Arc::new(Notify::new());
-    let told = Arc::clone(&stop);
-    let life = engine.run(async move { told.notified().await });
-    let end = world.day.end;
-    let script = world.play(clock);
-    tokio::pin!(life, script);
-    let mut played = false;
-    loop {
-        tokio::select! {
-            ended = &mut life => return Ok(ended?),
-            done = &mut script, if !played => {
-                done?;
-                played = true;
-                stop.notify_one();
-            }
-            () = clock.pace(|| ledger.calls_under_way() > 0, clock.now().plus(Duration::from_secs(60))) => {
-                if clock.now() > end.plus(100 * HOUR) {
-                    return Err("the engine did not stop".into());
-                }
-            }
-        }
-    }
 }
 
 /// The world around the two systems.
@@ -229,8 +176,7 @@ impl World<'_> {
             Happening::Minute => {}
             Happening::Kill => {
                 say("kill -9");
-                let _ =
-                    std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+                stage::die();
             }
         }
         Ok(None)
@@ -247,68 +193,16 @@ impl World<'_> {
         let Some(victim) = sap.orders().into_iter().filter(ours).nth(100).map(|order| order.number) else {
             return;
         };
-        match self.options.broken {
-            Some(Break::LoseOne) => drop(sap.lose_order(&victim)),
-            Some(Break::DuplicateOne) => drop(sap.duplicate_order(&victim)),
-            Some(Break::SkewACent) => drop(sap.skew_cent(&victim)),
-            None => {}
+        match self.options.broken.as_deref() {
+            Some("lose-one") => drop(sap.lose_order(&victim)),
+            Some("duplicate-one") => drop(sap.duplicate_order(&victim)),
+            Some("skew-a-cent") => drop(sap.skew_cent(&victim)),
+            _ => {}
         }
     }
 
     fn save_ledger(&self) -> Result<(), Trouble> {
         let Some((_, file)) = &self.options.save_ledger else { return Ok(()) };
         Ok(self.ledger.back_up(file)?)
-    }
-}
-
-/// The world's own journal: what happened, and when, so that a killed day goes on.
-pub(crate) struct Progress {
-    file: File,
-    done: BTreeSet<String>,
-    /// The shop's ids of the script's orders.
-    pub(crate) ids: BTreeMap<usize, i64>,
-    known: BTreeSet<i64>,
-    last: Option<Timestamp>,
-}
-
-impl Progress {
-    fn open(path: &Path) -> Result<Self, Trouble> {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let mut progress =
-            Self { file, done: BTreeSet::new(), ids: BTreeMap::new(), known: BTreeSet::new(), last: None };
-        // A torn last line never happened.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        for line in whole.lines() {
-            let mut words = line.split(' ');
-            let at = words.next().and_then(|word| word.parse().ok()).ok_or("world.log is damaged")?;
-            let name = words.next().unwrap_or("-").to_owned();
-            let id = words.next().and_then(|word| word.parse().ok());
-            progress.keep(Timestamp::from_micros(at), &name, id);
-        }
-        Ok(progress)
-    }
-
-    fn did(&self, name: &str) -> bool {
-        self.done.contains(name)
-    }
-
-    fn keep(&mut self, at: Timestamp, name: &str, id: Option<i64>) {
-        self.last = self.last.max(Some(at));
-        if name != "-" {
-            self.done.insert(name.to_owned());
-        }
-        self.known.extend(id);
-        let index = name.strip_prefix("Place(").and_then(|rest| rest.trim_end_matches(')').parse().ok());
-        if let (Some(index), Some(id)) = (index, id) {
-            self.ids.insert(index, id);
-        }
-    }
-
-    fn note(&mut self, at: Timestamp, name: &str, id: Option<i64>) -> Result<(), Trouble> {
-        let id_text = id.map(|id| format!(" {id}")).unwrap_or_default();
-        writeln!(self.file, "{} {name}{id_text}", at.as_micros())?;
-        self.keep(at, name, id);
-        Ok(())
     }
 }

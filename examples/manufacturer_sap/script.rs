@@ -1,11 +1,10 @@
 //! What happens in the world on that Monday, by the wall clock.
 
-use crate::Trouble;
-use crate::options::Options;
 use crate::systems::ZONE;
 use commerce_emulator::Pay;
 use commerce_emulator::sample::{DayOptions, OrderScript, ScheduledOrder};
 use erp_core::time::{Date, Timestamp, Zone};
+use sdk_examples::stage::{Options, Trouble};
 
 /// How many orders the two websites take.
 const ORDERS: usize = 500;

@@ -1,6 +1,5 @@
 //! Both systems, the connectors to them, and the engine between.
 
-use crate::Trouble;
 use crate::seed::{self, PLANTS};
 use crate::story::Story;
 use commerce_client::CommerceClient;
@@ -8,13 +7,13 @@ use commerce_emulator::{CommerceEmulator, Quirk, Quirks};
 use erp_core::Decimal;
 use erp_core::money::Currency;
 use erp_core::time::{Timestamp, Zone};
-use erp_http::transport::{Guarded, NetworkOptions, Transport};
 use erp_testkit::clock::VirtualClock;
 use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::FaultPlan;
 use sap_emulator::{SapEmulator, SapOptions};
 use sap_odata::config::{Pricing, StockPlace};
 use sap_odata::{SapClient, sales_area};
+use sdk_examples::stage::{Trouble, wire};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,25 +35,18 @@ pub(crate) struct Systems {
     pub(crate) sap: SapEmulator,
 }
 
-/// The way to a system: real sockets, over which virtual time must not jump.
-fn wire(base_url: impl AsRef<str>, clock: &VirtualClock) -> Result<Arc<dyn Transport>, Trouble> {
-    let network = NetworkOptions::for_url(&base_url.as_ref().parse()?).connect(clock.shared())?;
-    let clock = clock.clone();
-    Ok(Arc::new(Guarded::new(network, move || clock.work())))
-}
-
 impl Systems {
-    pub(crate) async fn start(dir: &Path, clock: &VirtualClock, ports: (u16, u16)) -> Result<Self, Trouble> {
+    pub(crate) async fn start(dir: &Path, clock: &VirtualClock, ports: [u16; 2]) -> Result<Self, Trouble> {
         let server = |port| ServerOptions::new().on(clock).with_faults(FaultPlan::new()).with_port(port);
         let shop = commerce_emulator::start(
             commerce_emulator::Options::new()
-                .with_server(server(ports.0))
+                .with_server(server(ports[0]))
                 .with_quirks(Quirks::new().without(Quirk::BearerOff))
                 .with_journal(dir.join("shop.journal")),
         )
         .await?;
         let options = SapOptions::new()
-            .with_server(server(ports.1))
+            .with_server(server(ports[1]))
             .with_page_size(5000)
             .with_path(dir.join("sap.journal"));
         let sap = sap_emulator::start(options).await?;
@@ -63,12 +55,6 @@ impl Systems {
             sap.world.set_latency(USUAL, 4);
         }
         Ok(Self { shop, sap })
-    }
-
-    /// The ports, so that a later process finds the systems where they were.
-    pub(crate) fn ports(&self) -> (u16, u16) {
-        let port = |url: String| url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0);
-        (port(self.shop.base_url()), port(self.sap.base_url()))
     }
 
     pub(crate) fn engine(

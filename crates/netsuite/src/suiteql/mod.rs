@@ -3,8 +3,8 @@
 //! * [`SuiteQl`]: text of ours with bound parameters; a value never stands in the text.
 //! * [`Row`]: what came, with names in small letters, whatever the release writes, and with what NetSuite left out because
 //!   it was null.
-//! * [`scan`]: by key and not by offset, past the 100,000 rows at which one query ends, with a count before and after.
-//! * [`wall`]: the zone in which the account writes times, measured and not guessed.
+//! * `scan`: by key and not by offset, past the 100,000 rows at which one query ends, with a count before and after.
+//! * `wall`: the zone in which the account writes times, measured and not guessed.
 
 mod query;
 mod row;
