@@ -58,8 +58,8 @@ impl Shelf for Fulfillments {
         };
         // The record service cuts the time of the last change to the minute; SuiteQL does not.
         let shipped_at = wall.instant(row.required("changed")?)?;
-        let config = &client.config().fulfillments;
-        let read = map::fulfillment(&client.0.system, config, &record, order_key, &skus, shipped_at)?;
+        let read =
+            map::fulfillment(&client.0.system, client.config(), &record, order_key, &skus, shipped_at)?;
         let (key, label) = (read.key.clone(), read.number.clone());
         Ok(Some(Observed::new(key, label, at, read).with_raw(record.evidence())))
     }

@@ -1,7 +1,7 @@
 //! Takes due entries, acts on them, and stores what came of it.
 
 use crate::engine::Stop;
-use crate::flow::{Answer, Env, Flow};
+use crate::flow::{Answer, Contact, Env, Flow};
 use crate::gate::{Change, Gates, Pass};
 use crate::ledger::{Report, Resolution, Taken, Turn};
 use crate::narrate::{Narrate, Note};
@@ -160,11 +160,14 @@ impl Dispatcher {
         let mut tally = Tally::default();
         let mut resolutions = Vec::with_capacity(all.iter().map(|done| done.turns.len()).sum());
         for Done { turns, answers } in all {
-            let missed =
-                answers.iter().find(|answer| answer.unreachable).map(|answer| text_of(&answer.report));
-            let change = match missed {
-                Some(why) => self.gates.missed(&system, &why, now),
-                None => self.gates.reached(&system),
+            let missed = answers.iter().find(|answer| answer.contact == Contact::Missed);
+            let change = if let Some(answer) = missed {
+                self.gates.missed(&system, &text_of(&answer.report), now)
+            } else if answers.iter().any(|answer| answer.contact == Contact::Reached) {
+                self.gates.reached(&system)
+            } else {
+                self.gates.untried(&system);
+                Change::Nothing
             };
             self.tell_change(&change, now);
             for (turn, answer) in turns.iter().zip(answers) {
@@ -244,7 +247,7 @@ fn overslept(turn: &Turn, began: Timestamp) -> Answer {
         Action::LookUp => Report::Looked(began, LookResult::Failed(error())),
         _ => Report::Written(WriteResult::Failed(error())),
     };
-    Answer { unreachable: true, ..Answer::new(report) }
+    Answer { contact: Contact::Missed, ..Answer::new(report) }
 }
 
 fn text_of(report: &Report) -> String {

@@ -76,6 +76,13 @@ impl Gates {
         gate.closed.take().map_or(Change::Nothing, |closed| Change::Up(closed.since))
     }
 
+    /// A probe never got as far as the system: another one may go.
+    pub(crate) fn untried(&self, system: &SystemId) {
+        if let Some(closed) = &mut self.gates().entry(system.clone()).or_default().closed {
+            closed.probing = false;
+        }
+    }
+
     /// The system was out of reach.
     pub(crate) fn missed(&self, system: &SystemId, why: &str, now: Timestamp) -> Change {
         let mut gates = self.gates();
@@ -148,6 +155,20 @@ mod tests {
         gates.probe_sent(&sap);
         assert_eq!(gates.reached(&sap), Change::Up(at(2)));
         assert_eq!(gates.ask(&sap, at(72)), Pass::Open);
+    }
+
+    #[test]
+    fn a_probe_that_never_left_opens_nothing_and_keeps_no_other_from_going() {
+        let (gates, sap) = (Gates::default(), SystemId::new("sap"));
+        let at = Timestamp::from_secs;
+        for second in 0..3 {
+            let _ = gates.missed(&sap, "x", at(second));
+        }
+        assert_eq!(gates.ask(&sap, at(40)), Pass::Probe);
+        gates.probe_sent(&sap);
+        gates.untried(&sap);
+        assert_eq!(gates.closed().len(), 1, "nobody has heard from the system");
+        assert_eq!(gates.ask(&sap, at(40)), Pass::Probe);
     }
 
     #[test]

@@ -448,7 +448,9 @@ fn render_doc(ask: Ask<'_>, kind: Option<Kind>, doc: &Doc, own: &str, shown: Sho
             let kind = meta.get(name.as_str()).map(|field| field.kind);
             // An id within a sublist is a number.
             let json = match (name.as_str(), value) {
-                ("line" | "lineUniqueKey" | "id", Val::Num(number)) => number.normalize().to_string(),
+                ("line" | "orderLine" | "lineUniqueKey" | "id", Val::Num(number)) => {
+                    number.normalize().to_string()
+                }
                 _ => render_value(ask, kind, value, own, shown),
             };
             (name.clone(), json)

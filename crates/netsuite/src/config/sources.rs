@@ -96,6 +96,12 @@ impl AdjustmentConfig {
 }
 
 impl InventoryConfig {
+    /// What a location is called: by the place that is made of it alone, or by its internal id.
+    pub(crate) fn name_of(&self, location: &str) -> LocationId {
+        let alone = |place: &&StockPlace| matches!(place.locations.as_slice(), [only] if only == location);
+        self.places.iter().find(alone).map_or_else(|| location.into(), |place| place.name.clone())
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         if !["aggregateitemlocation", "inventoryitemlocations"].contains(&self.table.as_str()) {
             return Err(Error::config(format!(

@@ -1,7 +1,7 @@
-use crate::config::FulfillmentConfig;
+use crate::config::NetsuiteConfig;
 use crate::wire::Record;
 use erp_core::error::Result;
-use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
+use erp_core::id::{Key, NativeId, Sku, SystemId};
 use erp_core::model::{Fulfillment, FulfillmentLine, Tracking};
 use erp_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub(crate) fn shipped_items(record: &Record) -> Result<BTreeSet<String>> {
 /// An item fulfilment whose goods have left.
 pub(crate) fn fulfillment(
     system: &SystemId,
-    config: &FulfillmentConfig,
+    config: &NetsuiteConfig,
     record: &Record,
     order_key: Option<Key>,
     skus: &BTreeMap<String, Sku>,
@@ -59,15 +59,16 @@ pub(crate) fn fulfillment(
         let item = line.ref_id("item")?.unwrap_or_default();
         location = location.or(line.ref_id("location")?);
         let sku = skus.get(&item).cloned().unwrap_or_else(|| Sku::from(format!("(item {item})")));
-        lines.push(FulfillmentLine { native_line: line.text("orderLine")?, line: None, sku, quantity });
+        lines.push(FulfillmentLine { native_line: line.number("orderLine")?, line: None, sku, quantity });
     }
-    let carrier = record.ref_id("shipMethod")?.and_then(|method| config.carriers.get(&method).cloned());
+    let carrier =
+        record.ref_id("shipMethod")?.and_then(|method| config.fulfillments.carriers.get(&method).cloned());
     let number = record.filled("tranId")?.unwrap_or_else(|| id.clone());
     let fulfillment = Fulfillment::new(Key::of(system, &id), number, NativeId::new(order), shipped_at);
     Ok(fulfillment
         .with_lines(lines)
         .with_order_key(order_key)
-        .with_location(location.map(LocationId::from))
+        .with_location(location.map(|location| config.inventory.name_of(&location)))
         .with_tracking(tracking(record, carrier.as_deref())?))
 }
 
@@ -92,18 +93,26 @@ fn tracking(record: &Record, carrier: Option<&str>) -> Result<Vec<Tracking>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::AccountId;
+    use crate::auth::NetsuiteAuth;
+    use crate::config::StockPlace;
+    use erp_core::id::LocationId;
 
     fn record(more: &str) -> Record {
         let text = format!(
             r#"{{"id":"900","tranId":"IF9","createdFrom":{{"id":"55"}},"shipStatus":{{"id":"C"}},"shipMethod":{{"id":"5"}},
-            "item":{{"items":[{{"orderLine":1,"item":{{"id":"100"}},"location":{{"id":"2"}},"quantity":2.0}},
+            "item":{{"items":[{{"orderLine":1.0,"item":{{"id":"100"}},"location":{{"id":"2"}},"quantity":2.0}},
             {{"orderLine":3,"item":{{"id":"101"}},"quantity":0}}]}}{more}}}"#
         );
         serde_json::from_str(&text).unwrap()
     }
 
     fn read(more: &str) -> Fulfillment {
-        let config = FulfillmentConfig { carriers: [("5".to_owned(), "dhl".to_owned())].into() };
+        let auth = NetsuiteAuth::oauth2("client", "certificate", "key");
+        let mut config = NetsuiteConfig::new(AccountId::new("1234567").unwrap(), auth);
+        config.fulfillments.carriers = [("5".to_owned(), "dhl".to_owned())].into();
+        config.inventory.places =
+            vec![StockPlace::new("everywhere", &["1", "2"]), StockPlace::new("west", &["2"])];
         let skus = [("100".to_owned(), Sku::from("A"))].into();
         fulfillment(&"ns".into(), &config, &record(more), None, &skus, Timestamp::EPOCH).unwrap()
     }
@@ -111,7 +120,10 @@ mod tests {
     #[test]
     fn lines_keep_the_orders_numbers_and_nothing_is_no_line() {
         let read = read("");
-        assert_eq!((read.order.as_str(), read.location.as_ref().map(LocationId::as_str)), ("55", Some("2")));
+        assert_eq!(
+            (read.order.as_str(), read.location.as_ref().map(LocationId::as_str)),
+            ("55", Some("west"))
+        );
         assert_eq!(read.lines.len(), 1);
         assert_eq!((read.lines[0].native_line.as_str(), read.lines[0].sku.as_str()), ("1", "A"));
     }

@@ -65,7 +65,7 @@ impl Held {
             .map(|line| {
                 let key = config.line_key_field.as_deref().map(|field| line.filled(field)).transpose()?;
                 Ok(Self {
-                    number: line.text("line")?,
+                    number: line.number("line")?,
                     item: line.ref_id("item")?.unwrap_or_default(),
                     quantity: line.decimal("quantity")?,
                     fulfilled: line.amount("quantityFulfilled")?,

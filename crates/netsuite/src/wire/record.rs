@@ -131,6 +131,14 @@ impl Record {
             .transpose()
     }
 
+    /// A line's number as text, whether it is told as `1` or as `1.0`; nothing is the empty text.
+    ///
+    /// # Errors
+    /// As [`Record::decimal`].
+    pub fn number(&self, name: &str) -> Result<String> {
+        Ok(self.decimal(name)?.map(|number| number.normalize().to_string()).unwrap_or_default())
+    }
+
     /// An amount; nothing is zero.
     ///
     /// # Errors

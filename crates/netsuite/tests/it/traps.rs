@@ -9,6 +9,7 @@ use erp_testkit::conformance::Harness as _;
 use erp_testkit::fault::{Fault, Rule};
 use erp_testkit::model::Sample;
 use futures_util::StreamExt as _;
+use netsuite::config::StockPlace;
 use netsuite::suiteql::{Param, SuiteQl};
 use netsuite::wire::{Body, RecordRef};
 use netsuite::{AccountId, NetsuiteAuth, NetsuiteClient, RecordFilter};
@@ -308,6 +309,31 @@ async fn a_list_that_loses_rows_is_no_list() {
     .await;
     let error = last.unwrap().unwrap_err();
     assert!(error.kind().heals_by_itself() && error.message().contains("counted"), "{error}");
+}
+
+/// What left names the order's lines as the order's receipt does, so that a shop finds its own.
+#[tokio::test]
+async fn a_fulfilment_names_lines_as_the_order_does() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client =
+        world.client_with(|config| config.inventory.places = vec![StockPlace::new("hall-1", &["1"])]);
+    let cx = Context::new();
+    let mut order = Sample::new(3).order_of(2);
+    order.key = Key::from("shop:3");
+    let order =
+        OrderSubmission::new(order, RouteTarget::new()).with_customer(Some(CUSTOMER.to_string().into()));
+    let outcome = driven(&world, client.submit_orders(&cx, &[order])).await.remove(0);
+    let receipt = outcome.receipt().unwrap();
+    world.emulator.world.fulfil(receipt.native_id.as_str().parse().unwrap(), 1, &[]).unwrap();
+    let seen = events(&world, client.fulfillment_changes(&cx, None)).await;
+    let shipped = seen.iter().find_map(|event| match event {
+        FeedEvent::Upsert(observed) => Some(&observed.record),
+        _ => None,
+    });
+    let left: Vec<&str> = shipped.unwrap().lines.iter().map(|line| line.native_line.as_str()).collect();
+    let ordered: Vec<&str> = receipt.lines.iter().map(|line| line.native_line.as_str()).collect();
+    assert_eq!(left, ordered);
+    assert_eq!(shipped.unwrap().location, Some("hall-1".into()), "as stock is called there");
 }
 
 /// NetSweet/netsuite#65 and #537: tracking numbers lie in five places.

@@ -1,6 +1,6 @@
 //! Customers: one system's customers in another one.
 
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Report, Sighting, Turn};
 use crate::release::Start;
@@ -259,10 +259,7 @@ impl Customers {
         };
         let (receipt, wanted) = match caught(written).await {
             Err(panic) => return Answer::new(Report::Written(WriteResult::Panicked(panic))),
-            Ok(Err(error)) => {
-                let unreachable = is_unreachable(&error);
-                return Answer { unreachable, ..Answer::new(Report::Written(WriteResult::Failed(error))) };
-            }
+            Ok(Err(error)) => return Answer::failed(error),
             Ok(Ok(written)) => written,
         };
         // What was written is read again: a store may cut, change or ignore what it is told.
@@ -294,10 +291,7 @@ impl Customers {
         let looked = |found| Report::Looked(began, found);
         match caught(self.find(cx, turn)).await {
             Ok(Ok(found)) => Answer::new(looked(found)),
-            Ok(Err(error)) => {
-                let unreachable = is_unreachable(&error);
-                Answer { unreachable, ..Answer::new(looked(LookResult::Failed(error))) }
-            }
+            Ok(Err(error)) => Answer::blind(began, error),
             Err(panic) => {
                 let text = format!("the mapping panicked: {panic}");
                 Answer::new(looked(LookResult::Failed(Error::unexpected(text))))

@@ -1,7 +1,7 @@
 //! Goods that left: ERP → shop.
 
 use super::inventory::written;
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Desired};
 use crate::ledger::{Move, Report, Select, Sighting, Turn};
 use crate::step::{Action, LookResult, Proof, WriteResult};
@@ -88,7 +88,7 @@ impl FulfillmentFlow {
         self
     }
 
-    /// What leaves this place of the source leaves that place of the shop.
+    /// What leaves this place of the source leaves that place of the shop. Without any, names are the same on both sides.
     #[must_use]
     pub fn location(mut self, source: impl Into<LocationId>, shop: impl Into<LocationId>) -> Self {
         self.locations.insert(source.into(), shop.into());
@@ -193,7 +193,10 @@ impl Deliveries {
         let (native, lines) = self.order_of(&fulfillment, env).await?;
         let notify =
             self.notify_within.is_some_and(|span| env.clock.now().since(fulfillment.shipped_at) <= span);
-        let location = fulfillment.location.as_ref().and_then(|place| self.locations.get(place)).cloned();
+        let named = |place: &LocationId| {
+            if self.locations.is_empty() { Some(place.clone()) } else { self.locations.get(place).cloned() }
+        };
+        let location = fulfillment.location.as_ref().and_then(named);
         Ok(FulfillmentSubmission::new(fulfillment, native, lines).with_notify(notify).with_location(location))
     }
 
@@ -228,15 +231,12 @@ impl Deliveries {
     async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
         let began = env.clock.now();
         let looked = |found| Report::Looked(began, found);
-        let found = match self.submission(turn, env).await {
-            Err(error) => Err(error),
-            Ok(submission) => self.sink.find_fulfillment(cx, &turn.entry.key, &submission.order).await,
+        let submission = match self.submission(turn, env).await {
+            Err(error) => return Answer::untried(looked(LookResult::Failed(error))),
+            Ok(submission) => submission,
         };
-        match found {
-            Err(error) => Answer {
-                unreachable: is_unreachable(&error),
-                ..Answer::new(looked(LookResult::Failed(error)))
-            },
+        match self.sink.find_fulfillment(cx, &turn.entry.key, &submission.order).await {
+            Err(error) => Answer::blind(began, error),
             Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
             Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
             Ok(Found::Whole(receipt)) => {
@@ -280,7 +280,7 @@ impl Pipe for Deliveries {
             let answer = match turn.action {
                 Action::LookUp | Action::Poll => self.look(cx, turn, env).await,
                 Action::Submit | Action::Revise => match self.submission(turn, env).await {
-                    Err(error) => Answer::new(Report::Written(WriteResult::Failed(error))),
+                    Err(error) => Answer::untried(Report::Written(WriteResult::Failed(error))),
                     Ok(submission) => {
                         let items = [submission];
                         match caught(self.sink.submit_fulfillments(cx, &items)).await {

@@ -2,7 +2,7 @@
 
 use super::counts::InFlight;
 use super::orders::silent;
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Desired};
 use crate::ledger::{Ledger, Report, Sighting, Turn};
 use crate::step::{Proof, WriteResult};
@@ -328,10 +328,10 @@ impl Pipe for Stock {
                 }
                 Figure::Later => {
                     let report = Report::PutBack(env.clock.now().plus(MOVEMENTS_RETRY));
-                    answers[index] = Some(Answer::new(report));
+                    answers[index] = Some(Answer::untried(report));
                 }
                 Figure::Unreadable(error) => {
-                    answers[index] = Some(Answer::new(Report::Written(WriteResult::Failed(error))));
+                    answers[index] = Some(Answer::untried(Report::Written(WriteResult::Failed(error))));
                 }
             }
         }
@@ -391,7 +391,7 @@ fn figure(turn: &Turn, counted: Timestamp, until: Option<Timestamp>, flight: &In
 }
 
 fn failed(why: &str) -> Answer {
-    Answer::new(Report::Written(WriteResult::Failed(Error::transient(why))))
+    Answer::untried(Report::Written(WriteResult::Failed(Error::transient(why))))
 }
 
 pub(super) fn written(outcome: Outcome) -> Answer {
@@ -402,9 +402,6 @@ pub(super) fn written(outcome: Outcome) -> Answer {
             acceptable: true,
         }))),
         Outcome::Accepted(handle) => Answer::new(Report::Written(WriteResult::Accepted(handle))),
-        Outcome::Failed(error) => Answer {
-            unreachable: is_unreachable(&error),
-            ..Answer::new(Report::Written(WriteResult::Failed(error)))
-        },
+        Outcome::Failed(error) => Answer::failed(error),
     }
 }

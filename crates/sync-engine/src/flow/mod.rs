@@ -18,12 +18,12 @@ pub use prices::PriceFlow;
 pub(crate) use prices::{Asked, Prices, key_of, worth};
 
 use crate::ledger::{Ledger, Report, Sighting, Turn};
-use crate::step::Policy;
+use crate::step::{LookResult, Policy, WriteResult};
 use crate::trigger::Trigger;
 use async_trait::async_trait;
 use erp_core::connector::Identity;
 use erp_core::context::{Context, Priority};
-use erp_core::error::{Error, Result};
+use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{Feed, FeedEvent, Watermark};
 use erp_core::model::Components;
 use erp_core::money::Currency;
@@ -207,21 +207,53 @@ pub(crate) struct Env {
 pub(crate) struct Answer {
     pub(crate) report: Report,
     pub(crate) rounding: Option<(Currency, Components)>,
-    /// Whether the target system itself seems to be out of reach.
-    pub(crate) unreachable: bool,
+    /// What it says about the target system.
+    pub(crate) contact: Contact,
+}
+
+/// What an answer says about the system that it should have come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// It answered, well or not.
+    Reached,
+    /// It seems to be out of reach.
+    Missed,
+    /// It was not asked.
+    Untried,
 }
 
 impl Answer {
     pub(crate) fn new(report: Report) -> Self {
-        Self { report, rounding: None, unreachable: false }
+        Self { report, rounding: None, contact: Contact::Reached }
+    }
+
+    /// The same, of a system that was not asked.
+    pub(crate) fn untried(report: Report) -> Self {
+        Self { contact: Contact::Untried, ..Self::new(report) }
+    }
+
+    /// A write that failed.
+    pub(crate) fn failed(error: Error) -> Self {
+        Self { contact: Contact::of(&error), ..Self::new(Report::Written(WriteResult::Failed(error))) }
+    }
+
+    /// A look that failed.
+    pub(crate) fn blind(began: Timestamp, error: Error) -> Self {
+        Self { contact: Contact::of(&error), ..Self::new(Report::Looked(began, LookResult::Failed(error))) }
     }
 }
 
-/// Whether an error means that the whole system is out of reach, and not that one record is in trouble: an answer below
-/// 500, such as "locked by another user", comes from a system that is well.
-pub(crate) fn is_unreachable(error: &Error) -> bool {
-    matches!(error.kind(), erp_core::error::ErrorKind::Transient)
-        && error.upstream().and_then(|up| up.status).is_none_or(|status| status >= 500)
+impl Contact {
+    /// What an error says. One record may be in trouble while the system is well: an answer below 500, such as "locked by
+    /// another user", comes from a system that answers. What was refused before it was sent says nothing.
+    pub(crate) fn of(error: &Error) -> Self {
+        let status = error.upstream().and_then(|upstream| upstream.status);
+        match (error.kind(), status) {
+            (ErrorKind::Transient, None | Some(500..)) => Self::Missed,
+            (ErrorKind::Invalid { .. } | ErrorKind::Config | ErrorKind::Unsupported, None) => Self::Untried,
+            _ => Self::Reached,
+        }
+    }
 }
 
 /// Runs somebody's mapping; a panic is caught and told.

@@ -1,6 +1,6 @@
 //! Orders: shop → ERP.
 
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, is_unreachable, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Ahead, Cause, Desired};
 use crate::ledger::{Report, Reserve, Sighting, Turn};
 use crate::release::{ReleasePolicy, Start};
@@ -389,10 +389,7 @@ impl Orders {
                 Answer { rounding, ..Answer::new(Report::Written(WriteResult::Applied(proof))) }
             }
             Outcome::Accepted(handle) => Answer::new(Report::Written(WriteResult::Accepted(handle))),
-            Outcome::Failed(error) => Answer {
-                unreachable: is_unreachable(&error),
-                ..Answer::new(Report::Written(WriteResult::Failed(error)))
-            },
+            Outcome::Failed(error) => Answer::failed(error),
         }
     }
 
@@ -401,13 +398,10 @@ impl Orders {
         let looked = |found| Report::Looked(began, found);
         let order = match self.submission(turn) {
             Ok(submission) => submission.order,
-            Err(error) => return Answer::new(looked(LookResult::Failed(error))),
+            Err(error) => return Answer::untried(looked(LookResult::Failed(error))),
         };
         match self.sink.find_order(cx, &turn.entry.key).await {
-            Err(error) => Answer {
-                unreachable: is_unreachable(&error),
-                ..Answer::new(looked(LookResult::Failed(error)))
-            },
+            Err(error) => Answer::blind(began, error),
             Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
             Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
             Ok(Found::Several(receipts)) => Answer::new(looked(LookResult::Unclear(self.several(&receipts)))),
@@ -462,7 +456,9 @@ impl Orders {
         let (mut submits, mut revisions) = (Vec::new(), Vec::new());
         for (index, turn) in turns.iter().enumerate() {
             match self.submission(turn) {
-                Err(error) => answers[index] = Some(Answer::new(Report::Written(WriteResult::Failed(error)))),
+                Err(error) => {
+                    answers[index] = Some(Answer::untried(Report::Written(WriteResult::Failed(error))));
+                }
                 Ok(submission) => match (&turn.entry.receipt, turn.action) {
                     (Some(receipt), Action::Revise) => {
                         let cancel = submission.order.is_cancelled();
@@ -516,7 +512,7 @@ impl Orders {
         let Some(handle) = turn.entry.handle.clone() else { return silent() };
         let order = match self.submission(turn) {
             Ok(submission) => submission.order,
-            Err(error) => return Answer::new(Report::Written(WriteResult::Failed(error))),
+            Err(error) => return Answer::untried(Report::Written(WriteResult::Failed(error))),
         };
         let mut outcomes = self.sink.order_outcomes(cx, &[handle]).await;
         outcomes.pop().map_or_else(silent, |outcome| self.written(outcome, &order))

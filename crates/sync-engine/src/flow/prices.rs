@@ -297,7 +297,7 @@ impl Pipe for Prices {
                 }
                 Err(e) => {
                     let error = Error::unexpected("a stored price cannot be read").with_source(e);
-                    answers[index] = Some(Answer::new(Report::Written(WriteResult::Failed(error))));
+                    answers[index] = Some(Answer::untried(Report::Written(WriteResult::Failed(error))));
                 }
             }
         }

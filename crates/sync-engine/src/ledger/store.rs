@@ -19,6 +19,15 @@ use erp_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Ordering keys, as far as a round of taking has looked at them.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// One of their entries was taken in this round.
+    taken: BTreeSet<String>,
+    /// One of their entries is on its way, or its outcome is open.
+    busy: BTreeSet<String>,
+}
+
 /// How many entries time is let pass for in one transaction.
 const WAKE_BATCH: usize = 500;
 
@@ -330,7 +339,7 @@ impl Store {
     fn take_due(&mut self, flow: &str, limit: usize, now: Timestamp) -> Result<Vec<Turn>> {
         let policy = self.policy(flow)?;
         let limit = if self.is_paused(flow)? { 0 } else { limit };
-        let mut lanes = BTreeSet::new();
+        let mut lanes = Lanes::default();
         let mut turns = Vec::new();
         // What time alone has made due in the first round is taken in the second.
         for _ in 0..2 {
@@ -351,13 +360,13 @@ impl Store {
     }
 
     /// What is due, oldest first: entries for which time must pass first, and up to `limit` to be taken. Reads no further
-    /// than it must.
+    /// than it must; those whose lane is blocked count for nothing, because what blocks it may stand behind them.
     fn due(
         &self,
         flow: &str,
         policy: &Policy,
         limit: usize,
-        lanes: &mut BTreeSet<String>,
+        lanes: &mut Lanes,
         now: Timestamp,
     ) -> Result<Due> {
         let closed = self
@@ -365,13 +374,17 @@ impl Store {
             .and_then(|text| text.parse().ok())
             .is_some_and(|until| Timestamp::from_micros(until) > now);
         let sql = format!(
-            "SELECT {COLUMNS}, payload FROM entries WHERE flow = ?1 AND wake_at <= ?2 ORDER BY wake_at, id LIMIT ?3"
+            "SELECT {COLUMNS}, payload FROM entries WHERE flow = ?1 AND wake_at <= ?2 ORDER BY wake_at, id"
         );
         let mut select = self.db.prepare_cached(&sql).map_err(broken)?;
-        let most = i64::try_from(limit.saturating_add(WAKE_BATCH)).unwrap_or(i64::MAX);
-        let mut rows = select.query(params![flow, now.as_micros(), most]).map_err(broken)?;
+        let mut rows = select.query(params![flow, now.as_micros()]).map_err(broken)?;
         let mut due = Due::default();
+        let mut passed = 0;
         while let Some(row) = rows.next().map_err(broken)? {
+            passed += 1;
+            if passed > limit.saturating_add(WAKE_BATCH) {
+                break;
+            }
             let (id, entry, _) = read(row).map_err(broken)?;
             let overdue = entry.deadline.is_some_and(|deadline| deadline <= now);
             if entry.lease.is_some() || overdue || entry.state == State::Deferred {
@@ -379,7 +392,11 @@ impl Store {
                 continue;
             }
             let writes = matches!(entry.state, State::Pending | State::Waiting) || !policy.look_up;
-            if due.ready.len() >= limit || (writes && closed) || self.lane_is_blocked(id, &entry, lanes)? {
+            if due.ready.len() >= limit || (writes && closed) {
+                continue;
+            }
+            if self.lane_is_blocked(id, &entry, lanes)? {
+                passed -= 1;
                 continue;
             }
             due.ready.push(Ready { id, entry, payload: row.get(COLUMN_COUNT).map_err(broken)? });
@@ -390,21 +407,27 @@ impl Store {
         Ok(due)
     }
 
-    /// Whether another entry of the same ordering key is being worked on, or was taken a moment ago.
-    fn lane_is_blocked(&self, id: i64, entry: &Entry, lanes: &mut BTreeSet<String>) -> Result<bool> {
+    /// Whether another entry of the same ordering key is being worked on, or was taken a moment ago. Of several whose
+    /// outcome is open, the first goes first: they must not wait for each other.
+    fn lane_is_blocked(&self, id: i64, entry: &Entry, lanes: &mut Lanes) -> Result<bool> {
         if entry.ordering == entry.key.as_str() {
             return Ok(false);
         }
-        if !lanes.insert(entry.ordering.clone()) {
+        let open = matches!(entry.state, State::Accepted | State::InDoubt);
+        if lanes.taken.contains(&entry.ordering) || (!open && lanes.busy.contains(&entry.ordering)) {
             return Ok(true);
         }
-        self.db
+        let busy: bool = self
+            .db
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM entries WHERE flow = ?1 AND ordering = ?2 AND id <> ?3 AND ordering <> key \
-                 AND state IN ('sending', 'accepted', 'in_doubt'))",
+                 AND state IN ('sending', 'accepted', 'in_doubt') AND (state = 'sending' OR NOT ?4 OR id < ?3))",
             )
-            .and_then(|mut ask| ask.query_row(params![entry.flow, entry.ordering, id], |row| row.get(0)))
-            .map_err(broken)
+            .and_then(|mut ask| ask.query_row(params![entry.flow, entry.ordering, id, open], |row| row.get(0)))
+            .map_err(broken)?;
+        let seen = if busy { &mut lanes.busy } else { &mut lanes.taken };
+        seen.insert(entry.ordering.clone());
+        Ok(busy)
     }
 
     fn take_one(

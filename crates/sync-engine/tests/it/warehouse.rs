@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use sync_engine::narrate::{Narrate, Note, Silent};
 use sync_engine::tie_out::{Category, TieOut};
 use sync_engine::{Flow, SyncEngine};
 
@@ -35,6 +36,8 @@ struct Truth {
     refuse: bool,
     /// Shipments whose answer gets lost after they were posted.
     lose: u32,
+    /// The ERP does not answer.
+    down: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -60,23 +63,28 @@ impl Hall {
         self.truth().books
     }
 
+    fn posted(&self) -> usize {
+        self.truth().posted.len()
+    }
+
     fn adjustments(&self) -> Vec<Decimal> {
         self.truth().adjustments.clone()
     }
 
     fn ship(&self, quantity: i64) {
+        let number = self.truth().shipments.len();
+        self.ship_of(&format!("SO{number}"), quantity);
+    }
+
+    fn ship_of(&self, order: &str, quantity: i64) {
         let now = self.clock.now();
         let mut truth = self.truth();
         let number = truth.shipments.len();
         let quantity = Decimal::from(quantity);
         truth.shelf -= quantity;
         let line = FulfillmentLine { native_line: "1".into(), line: None, sku: SKU.into(), quantity };
-        let shipped = Fulfillment::new(
-            format!("wms:{number}").into(),
-            format!("S{number}"),
-            NativeId::new(format!("SO{number}")),
-            now,
-        );
+        let shipped =
+            Fulfillment::new(format!("wms:{number}").into(), format!("S{number}"), NativeId::new(order), now);
         truth.shipments.push(shipped.with_lines(vec![line]).with_location(Some(HALL.into())));
     }
 
@@ -159,7 +167,9 @@ impl FulfillmentSink for Books {
             self.0.clock.sleep(Duration::from_secs(1)).await;
             let mut truth = self.0.truth();
             let (key, of) = (&item.fulfillment.key, &item.fulfillment.lines[0]);
-            outcomes.push(if truth.refuse {
+            outcomes.push(if truth.down {
+                Outcome::Failed(Error::transient("the connection broke"))
+            } else if truth.refuse {
                 Outcome::Failed(Error::new(ErrorKind::Throttled, "locked by another user"))
             } else {
                 assert_eq!(item.order, item.fulfillment.order, "the order is the sink's own");
@@ -178,6 +188,9 @@ impl FulfillmentSink for Books {
     }
 
     async fn find_fulfillment(&self, _: &Context, key: &Key, _: &NativeId) -> Result<Found> {
+        if self.0.truth().down {
+            return Err(Error::transient("the connection broke"));
+        }
         let posted = self.0.truth().posted.contains_key(key);
         let receipt = || Receipt::new(NativeId::new(key.as_str()), "F", self.0.clock.now());
         Ok(if posted { Found::Whole(receipt()) } else { Found::Absent })
@@ -185,12 +198,17 @@ impl FulfillmentSink for Books {
 }
 
 fn start(bench: &Bench) -> (Hall, SyncEngine) {
+    start_telling(bench, Arc::new(Silent))
+}
+
+fn start_telling(bench: &Bench, narrate: Arc<dyn Narrate>) -> (Hall, SyncEngine) {
     let truth = Truth { shelf: 1000.into(), books: 1000.into(), ..Truth::default() };
     let hall = Hall { truth: Arc::new(Mutex::new(truth)), clock: bench.clock.shared() };
     let (wms, books) = (Wms(hall.clone()), Books(hall.clone()));
     let engine = SyncEngine::builder()
         .ledger(bench.ledger.clone())
         .clock(bench.clock.shared())
+        .narrate(narrate)
         .flow(Flow::inventory(&wms, &books).movements_by("shipments").every(10 * MINUTE))
         .flow(Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().every(10 * MINUTE))
         .build()
@@ -236,6 +254,53 @@ fn a_figure_waits_while_nobody_knows_whether_a_shipment_was_posted() {
     assert!(bench.run(&engine, 25 * MINUTE).is_none());
     assert_eq!((hall.books(), hall.adjustments().len()), (995.into(), 0));
     assert_eq!(tied(&engine).unexplained(), 0);
+}
+
+#[test]
+fn a_lost_answer_does_not_keep_the_other_parcel_of_its_order() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    hall.truth().lose = 1;
+    hall.ship_of("SO7", 5);
+    hall.ship_of("SO7", 2);
+    assert!(bench.run(&engine, 25 * MINUTE).is_none());
+    assert_eq!((hall.posted(), hall.books()), (2, 993.into()));
+    assert_eq!(tied(&engine).unexplained(), 0);
+}
+
+/// Remembers when a system was said to be down, or up again.
+#[derive(Debug, Default)]
+struct Doors(Mutex<Vec<&'static str>>);
+
+impl Narrate for Doors {
+    fn tell(&self, _: Timestamp, note: &Note) {
+        match note {
+            Note::Down { .. } => self.0.lock().unwrap().push("down"),
+            Note::Up { .. } => self.0.lock().unwrap().push("up"),
+            _ => {}
+        }
+    }
+}
+
+/// A count that waits for its movements asks the ERP nothing, so it cannot know that the ERP is back.
+#[test]
+fn a_count_that_waits_says_nothing_about_the_system() {
+    let bench = Bench::new();
+    let doors = Arc::new(Doors::default());
+    let (hall, engine) = start_telling(&bench, Arc::clone(&doors) as Arc<dyn Narrate>);
+    hall.truth().lose = 1;
+    hall.ship(5);
+    // Posted, and then nobody can ask whether it was: the next count waits for it, again and again.
+    let mut steps = [(false, 65), (true, 90 * 60), (false, 3600)].into_iter();
+    let ended = bench.live(&engine, || {
+        let (down, seconds) = steps.next()?;
+        hall.truth().down = down;
+        (0..3).filter(|_| down).for_each(|_| hall.ship(5));
+        Some(Duration::from_secs(seconds))
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    assert_eq!(*doors.0.lock().unwrap(), ["down", "up"]);
+    assert_eq!((hall.posted(), hall.books()), (4, 980.into()));
 }
 
 /// Whatever happens in whatever order: the books end as the shelf is, and what was adjusted is what broke, no more.

@@ -21,7 +21,7 @@ use sync_engine::{Flow, IntoFlow, SqliteLedger, Start, State, SyncEngine};
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-struct Calm;
+pub(crate) struct Calm;
 
 impl CommitHook for Calm {
     fn before_commit(&self) -> Verdict {
