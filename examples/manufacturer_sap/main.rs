@@ -7,7 +7,6 @@ mod report;
 mod scenario;
 mod script;
 mod seed;
-mod story;
 mod systems;
 
 use std::process::ExitCode;

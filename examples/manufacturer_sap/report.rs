@@ -1,10 +1,9 @@
 //! The end of the day: both systems read afresh, and what a naive loop would have done.
 
 use crate::scenario::World;
-use crate::story::Story;
 use erp_core::Decimal;
 use erp_core::feed::Window;
-use sdk_examples::stage::{Trouble, table};
+use sdk_examples::stage::{Story, Trouble, table};
 use std::collections::BTreeMap;
 use sync_engine::SyncEngine;
 use sync_engine::ledger::Select;

@@ -3,14 +3,13 @@
 use crate::report;
 use crate::script::{Day, Happening};
 use crate::seed;
-use crate::story::Story;
 use crate::systems::{SLUGGISH, Systems, USUAL, ZONE};
 use erp_core::Decimal;
 use erp_core::feed::Window;
-use erp_core::time::{Clock as _, Timestamp, Zone};
+use erp_core::time::{Timestamp, Zone};
 use erp_testkit::clock::VirtualClock;
 use erp_testkit::fault::{Fault, Rule};
-use sdk_examples::stage::{self, Options, Progress, Trouble};
+use sdk_examples::stage::{self, Options, Progress, Story, Trouble};
 use std::sync::Arc;
 use std::time::Duration;
 use sync_engine::SqliteLedger;
@@ -23,28 +22,29 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) async fn run(options: Options) -> Result<u64, Trouble> {
     options.prepare()?;
     let day = Day::write(&options)?;
-    let progress = Progress::open(&options.dir.join("world.log"))?;
+    let mut progress = Progress::open(&options.dir.join("world.log"))?;
     let begin = progress.last.map_or(day.start, |last| last.plus(Duration::from_secs(60)));
     let clock = VirtualClock::new(begin);
-    let story = Arc::new(Story::new(Zone::named(ZONE)?));
+    let story = Arc::new(Story::new(Zone::named(ZONE)?, "SAP"));
     let systems = Systems::start(&options.dir, &clock, stage::ports(&options.dir)).await?;
     stage::keep_ports(&options.dir, [&systems.shop.base_url(), &systems.sap.base_url()])?;
     let resumed = progress.last.is_some();
     if resumed {
         story.line(begin, "the process is back; the day goes on");
     }
+    systems.sap.server.faults().set_down(progress.did("Down") && !progress.did("Up"));
     let ledger = SqliteLedger::open(options.dir.join("sync.db"))?;
     let engine = systems.engine(&clock, &ledger, day.start, &story)?;
-    let mut world = World {
+    let world = World {
         day: &day,
         options: &options,
         systems: &systems,
         ledger: &ledger,
         story: &story,
-        progress,
-        begin,
+        zone: Zone::named(ZONE)?,
     };
-    stage::live(&engine, &ledger, &clock, world.play(&clock)).await?;
+    let script = stage::play(&world, &day.happenings, &mut progress, &clock, day.end);
+    stage::live(&engine, &ledger, &clock, script).await?;
     let window = Window::new(day.start, day.end.plus(HOUR));
     let tie = report::print(&engine, window, &world, &story, resumed);
     let unexplained = stage::meanwhile(&clock, &ledger, tie).await?;
@@ -60,66 +60,45 @@ pub(crate) struct World<'a> {
     pub(crate) systems: &'a Systems,
     ledger: &'a SqliteLedger,
     story: &'a Story,
-    pub(crate) progress: Progress,
-    begin: Timestamp,
+    zone: Zone,
 }
 
-impl World<'_> {
-    async fn play(&mut self, clock: &VirtualClock) -> Result<(), Trouble> {
-        let zone = Zone::named(ZONE)?;
-        if self.progress.did("Down") && !self.progress.did("Up") {
-            self.systems.sap.server.faults().set_down(true);
-        }
-        let day = self.day;
-        for (at, happening) in &day.happenings {
-            let passing = matches!(
-                happening,
-                Happening::Hour | Happening::Minute | Happening::Kill | Happening::SaveLedger
-            );
-            let name = format!("{happening:?}");
-            if (passing && *at <= self.begin && self.begin > day.start) || self.progress.did(&name) {
-                continue;
-            }
-            clock.sleep(at.since(clock.now())).await;
-            let now = clock.now();
-            let id = self.happen(happening, now, &zone)?;
-            self.progress.note(now, if passing { "-" } else { &name }, id)?;
-        }
-        clock.sleep(day.end.since(clock.now())).await;
-        Ok(())
-    }
+impl stage::World for World<'_> {
+    type Happening = Happening;
 
-    fn happen(&self, happening: &Happening, now: Timestamp, zone: &Zone) -> Result<Option<i64>, Trouble> {
+    async fn happen(
+        &self,
+        happening: &Happening,
+        now: Timestamp,
+        progress: &Progress,
+    ) -> Result<Option<i64>, Trouble> {
         let (shop, sap) = (&self.systems.shop.world, &self.systems.sap);
         let say = |text: &str| self.story.line(now, text);
-        let id_of = |index: &usize| self.progress.ids.get(index).copied().ok_or("an order that never was");
         let number = |id: i64| shop.order(id).map(|order| order.increment_id).unwrap_or_default();
         match happening {
             Happening::Place(index) => {
-                // Killed between the shop's journal and ours: the order is there already.
                 let newest = shop.orders().last().map(|order| order.entity_id);
-                let known = |id: &i64| self.progress.known.contains(id);
-                if let Some(id) = newest.filter(|id| self.begin > self.day.start && !known(id)) {
+                if let Some(id) = progress.unnoted(newest) {
                     return Ok(Some(id));
                 }
                 return Ok(Some(shop.place_order(self.day.orders[*index].order.clone())?));
             }
             // A payment that is told twice changes nothing.
-            Happening::Pay(index) => drop(shop.pay(id_of(index)?)),
+            Happening::Pay(index) => drop(shop.pay(progress.id(*index)?)),
             Happening::Cancel(index) => {
-                let id = id_of(index)?;
+                let id = progress.id(*index)?;
                 let _ = shop.cancel(id);
                 say(&format!("shop: order {} cancelled", number(id)));
             }
             Happening::Edit(index) => {
-                let id = id_of(index)?;
+                let id = progress.id(*index)?;
                 if let Ok(next) = shop.edit(id, |order| order.lines.truncate(1)) {
                     say(&format!("shop: order {} edited, it is now {}", number(id), number(next)));
                     return Ok(Some(next));
                 }
             }
             Happening::Lock(index) => {
-                let key = format!("shop:{}", id_of(index)?);
+                let key = format!("shop:{}", progress.id(*index)?);
                 for order in sap.world.order_by_key("PurchaseOrderByShipToParty", &key) {
                     sap.world.lock_order(&order.number, "CLERK7", Some(Duration::from_secs(1200)));
                     say(&format!("SAP: CLERK7 has sales order {} open", order.number));
@@ -138,7 +117,7 @@ impl World<'_> {
                 say("SAP: a distributor collects 40 of 24-MB01 past every shop");
             }
             Happening::PriceChange => {
-                sap.world.set_price("24-MB01", Decimal::new(3900, 2), now.date_in(zone))?;
+                sap.world.set_price("24-MB01", Decimal::new(3900, 2), now.date_in(&self.zone))?;
                 say("SAP: the list price of 24-MB01 is 39.00 from today");
             }
             Happening::BlockCredit => {
@@ -181,7 +160,9 @@ impl World<'_> {
         }
         Ok(None)
     }
+}
 
+impl World<'_> {
     /// Somebody does something to SAP's books that nobody is told of. An order with a whole cent of tax is taken.
     fn falsify(&self) {
         let sap = &self.systems.sap.world;

@@ -4,7 +4,7 @@ use crate::systems::ZONE;
 use commerce_emulator::Pay;
 use commerce_emulator::sample::{DayOptions, OrderScript, ScheduledOrder};
 use erp_core::time::{Date, Timestamp, Zone};
-use sdk_examples::stage::{Options, Trouble};
+use sdk_examples::stage::{self, Options, Trouble};
 
 /// How many orders the two websites take.
 const ORDERS: usize = 500;
@@ -35,6 +35,12 @@ pub(crate) enum Happening {
     Hour,
     Minute,
     Kill,
+}
+
+impl stage::Happening for Happening {
+    fn passing(&self) -> bool {
+        matches!(self, Self::Hour | Self::Minute | Self::Kill | Self::SaveLedger)
+    }
 }
 
 /// The day: its bounds, its orders and what happens.

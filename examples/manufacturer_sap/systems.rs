@@ -1,7 +1,6 @@
 //! Both systems, the connectors to them, and the engine between.
 
 use crate::seed::{self, PLANTS};
-use crate::story::Story;
 use commerce_client::CommerceClient;
 use commerce_emulator::{CommerceEmulator, Quirk, Quirks};
 use erp_core::Decimal;
@@ -13,7 +12,7 @@ use erp_testkit::fault::FaultPlan;
 use sap_emulator::{SapEmulator, SapOptions};
 use sap_odata::config::{Pricing, StockPlace};
 use sap_odata::{SapClient, sales_area};
-use sdk_examples::stage::{Trouble, wire};
+use sdk_examples::stage::{Story, Trouble, wire};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,10 +2,14 @@
 
 mod options;
 mod progress;
+mod script;
+mod story;
 pub mod table;
 
 pub use options::Options;
 pub use progress::Progress;
+pub use script::{Happening, World, play};
+pub use story::{Figures, Story};
 
 use erp_core::time::Clock as _;
 use erp_http::transport::{Guarded, NetworkOptions, Transport};

@@ -13,9 +13,9 @@ pub struct Progress {
     file: File,
     done: BTreeSet<String>,
     /// The shop's ids of the script's orders.
-    pub ids: BTreeMap<usize, i64>,
+    ids: BTreeMap<usize, i64>,
     /// All ids that were ever noted.
-    pub known: BTreeSet<i64>,
+    known: BTreeSet<i64>,
     /// When something happened last.
     pub last: Option<Timestamp>,
 }
@@ -40,6 +40,20 @@ impl Progress {
             progress.keep(Timestamp::from_micros(at), &name, id);
         }
         Ok(progress)
+    }
+
+    /// The shop's newest order, if a kill came between the shop's journal and this one: it is placed already.
+    #[must_use]
+    pub fn unnoted(&self, newest: Option<i64>) -> Option<i64> {
+        newest.filter(|id| self.last.is_some() && !self.known.contains(id))
+    }
+
+    /// The shop's id of an order of the script.
+    ///
+    /// # Errors
+    /// If it was never placed.
+    pub fn id(&self, index: usize) -> Result<i64, Trouble> {
+        Ok(self.ids.get(&index).copied().ok_or("an order that never was")?)
     }
 
     /// Whether it happened.

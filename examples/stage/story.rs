@@ -6,8 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sync_engine::{Narrate, Note};
 
 /// Tells the story on standard output.
-pub(crate) struct Story {
+pub struct Story {
     zone: Zone,
+    /// What people call the system that the orders go to.
+    books: &'static str,
     hour: Mutex<Hour>,
 }
 
@@ -25,12 +27,17 @@ struct Hour {
 
 /// What the day came to.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Figures {
-    pub(crate) found: usize,
-    pub(crate) back_at: Option<Timestamp>,
-    pub(crate) drained_at: Option<Timestamp>,
-    pub(crate) settled_at_return: usize,
-    pub(crate) settled: usize,
+pub struct Figures {
+    /// Records that were found in the books after a lost answer.
+    pub found: usize,
+    /// When a system came back.
+    pub back_at: Option<Timestamp>,
+    /// When the orders were not late any more after that.
+    pub drained_at: Option<Timestamp>,
+    /// Orders that had come to rest when it came back.
+    pub settled_at_return: usize,
+    /// Orders that have come to rest.
+    pub settled: usize,
 }
 
 impl fmt::Debug for Story {
@@ -40,20 +47,23 @@ impl fmt::Debug for Story {
 }
 
 impl Story {
-    pub(crate) fn new(zone: Zone) -> Self {
-        Self { zone, hour: Mutex::default() }
+    /// A story by the clocks of the zone; `books` is what people call the system that the orders go to.
+    #[must_use]
+    pub fn new(zone: Zone, books: &'static str) -> Self {
+        Self { zone, books, hour: Mutex::default() }
     }
 
     fn hour(&self) -> MutexGuard<'_, Hour> {
         self.hour.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn figures(&self) -> Figures {
+    /// What the day came to, so far.
+    pub fn figures(&self) -> Figures {
         self.hour().day.clone()
     }
 
     /// A line of the day.
-    pub(crate) fn line(&self, at: Timestamp, text: &str) {
+    pub fn line(&self, at: Timestamp, text: &str) {
         println!("{} {text}", self.wall(at));
     }
 
@@ -62,7 +72,7 @@ impl Story {
     }
 
     /// The hour's summary, if anything happened.
-    pub(crate) fn on_the_hour(&self, at: Timestamp) {
+    pub fn on_the_hour(&self, at: Timestamp) {
         let mut hour = self.hour();
         let day = hour.day.clone();
         let Hour { reads, new, changed, settled, held, .. } =
@@ -105,13 +115,16 @@ impl Narrate for Story {
                 hour.troubles.push(flow.clone());
                 first.then(|| format!("{flow}: cannot be read, tried again: {text}"))
             }
-            Note::Settled { flow, settled, found, held } if flow == "orders" => {
-                hour.settled += settled;
-                hour.held += held;
+            Note::Settled { flow, settled, found, held } if flow == "orders" || flow == "shipments" => {
                 hour.day.found += found;
-                hour.day.settled += settled;
+                if flow == "orders" {
+                    hour.settled += settled;
+                    hour.held += held;
+                    hour.day.settled += settled;
+                }
+                let books = self.books;
                 (*found > 0)
-                    .then(|| format!("orders: {found} found in SAP after a lost answer, not sent again"))
+                    .then(|| format!("{flow}: {found} found in {books} after a lost answer, not sent again"))
             }
             Note::Down { system, text } => Some(format!("DOWN {system}: {text}")),
             Note::Up { system, since } => {
@@ -128,10 +141,11 @@ impl Narrate for Story {
                 if let Some(back) = hour.day.back_at.filter(|_| alert.scope == "orders") {
                     hour.day.drained_at = Some(at);
                     drained = format!(
-                        ", {} drained in {} min, {} lost answers found in SAP and not sent again",
+                        ", {} drained in {} min, {} lost answers found in {} and not sent again",
                         hour.day.settled - hour.day.settled_at_return,
                         at.since(back).as_secs() / 60,
-                        hour.day.found
+                        hour.day.found,
+                        self.books
                     );
                 }
                 Some(format!("resolved: {} {}{drained}", alert.scope, alert.cause))
