@@ -1,8 +1,14 @@
 //! How this connector logs in, and why.
 //!
-//! `oauth2` is the default: client credentials, proven by an assertion that is signed with a certificate's key (PS256, ES256
-//! and their longer forms; NetSuite refuses PKCS#1 v1.5). There is no refresh token and no person in it, and the token's
-//! own text names role and user.
+//! `oauth2` is the default: client credentials, proven by an assertion that is signed with a certificate's key. There is no
+//! refresh token and no person in it, and the token's own text names role and user.
+//!
+//! | certificate's key | `algorithm` |
+//! | --- | --- |
+//! | RSA, 3072 or 4096 bits | `PS256` (the default), `PS384`, `PS512`; PKCS#1 v1.5 (`RS256`) is refused |
+//! | EC on P-256, P-384, P-521 | `ES256`, `ES384`, `ES512`, each for its curve |
+//!
+//! (Oracle's online help, sections 162755332391 and 162790605110.) The key is PEM in PKCS#8, without a passphrase.
 //!
 //! `tba` is token-based authentication, OAuth 1.0a with HMAC-SHA256. It is for accounts that have it already: no new
 //! integration with it can be made from release 2027.1 on, and existing ones end later, tentatively with 2028.1
@@ -47,7 +53,8 @@ pub enum NetsuiteAuth {
         certificate_id: String,
         /// The certificate's private key, as PEM text.
         private_key: SecretSource,
-        /// How the assertion is signed: PS256 for RSA keys, ES256 for keys on P-256.
+        /// How the assertion is signed: PS256, PS384 or PS512 for RSA keys; ES256, ES384 or ES512 for keys on P-256, P-384 or
+        /// P-521.
         #[serde(default = "ps256")]
         algorithm: JwtAlgorithm,
         /// What the token may be used for. `restlets` is needed for RESTlets only.
@@ -112,7 +119,7 @@ impl NetsuiteAuth {
         }
     }
 
-    /// As [`oauth2`](NetsuiteAuth::oauth2), signed in another way: `Es256` for a key on P-256.
+    /// As [`oauth2`](NetsuiteAuth::oauth2), signed in another way, such as `Es256` for a key on P-256.
     #[must_use]
     pub fn with_algorithm(mut self, with: JwtAlgorithm) -> Self {
         if let Self::Oauth2 { algorithm, .. } = &mut self {
@@ -160,7 +167,9 @@ impl NetsuiteAuth {
             return Err(missing("certificate_id"));
         }
         if *algorithm == JwtAlgorithm::Rs256 {
-            return Err(Error::config("auth.algorithm = \"RS256\" is refused by NetSuite; use PS256"));
+            return Err(Error::config(
+                "auth.algorithm = \"RS256\" is refused by NetSuite; use PS256 with the same key",
+            ));
         }
         let known = ["rest_webservices", "restlets", "suite_analytics"];
         match scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
@@ -206,7 +215,9 @@ impl NetsuiteAuth {
                 };
                 let signer = JwtSigner::new(*algorithm, private_key.clone()).with_key_id(certificate_id);
                 // A key that cannot sign is told now, and not with the first order.
-                signer.sign(&json!({}))?;
+                signer
+                    .sign(&json!({}))
+                    .map_err(|e| Error::config(format!("auth.private_key: {}", e.message())))?;
                 let assertion = Assertion::new(client_id, &token_url)
                     .with_life(ASSERTION_LIFE)
                     .with_claim("scope", scope);
@@ -251,6 +262,19 @@ mod tests {
             let error = auth(&format!("{base}{more}")).unwrap().check().unwrap_err();
             assert!(error.message().contains(says), "{error}");
         }
-        assert!(auth(&format!(r#"{base},"algorithm":"HS256"}}"#)).is_err());
+    }
+
+    #[test]
+    fn the_algorithms_are_those_that_netsuite_takes() {
+        let base = r#"{"type":"oauth2","client_id":"c","certificate_id":"k","private_key":"x""#;
+        let read = |name: &str| auth(&format!(r#"{base},"algorithm":"{name}"}}"#));
+        for name in ["PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] {
+            let auth = read(name).unwrap();
+            auth.check().unwrap();
+            assert!(matches!(auth, NetsuiteAuth::Oauth2 { algorithm, .. } if algorithm.name() == name));
+        }
+        for name in ["HS256", "RS384", "RS512", "ES256K", "EdDSA", "none", "es512"] {
+            assert!(read(name).is_err(), "{name}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// The packages, as code names them.
 pub const HIDDEN: &[&str] =
-    &["reqwest", "oauth2", "quick_xml", "rusqlite", "tokio_postgres", "hyper", "jsonwebtoken"];
+    &["reqwest", "oauth2", "quick_xml", "rusqlite", "tokio_postgres", "hyper", "aws_lc_rs"];
 
 /// Public items of library crates, and implementations of foreign conversions, that show a hidden package's type,
 /// whether by its full path or by a name that the file imported.

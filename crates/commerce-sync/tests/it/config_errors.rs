@@ -88,3 +88,45 @@ fn each_fault_is_one_line_that_names_the_key() {
         assert!(!err.contains("hunter2"), "{err}");
     }
 }
+
+const NETSUITE: &str = r#"
+[ledger]
+path = "sync.db"
+[systems.shop]
+kind = "commerce"
+environment = "sandbox"
+base_url = "http://127.0.0.1:1"
+auth = { type = "bearer", token = "hunter2" }
+[systems.netsuite]
+kind = "netsuite"
+environment = "sandbox"
+account = "1234567_SB1"
+auth = { type = "oauth2", client_id = "c", certificate_id = "k", algorithm = "ES256", private_key = "hunter2" }
+[flows.orders]
+record = "orders"
+from = "shop"
+to = "netsuite"
+start = "now"
+every = "15m"
+routes = [ { store = "*", subsidiary = "1" } ]
+"#;
+
+#[test]
+fn each_algorithm_of_netsuite_is_known_and_then_its_key_is_looked_at() {
+    for (name, line) in [
+        ("PS256", "systems.netsuite: auth.private_key: the private key is no PEM text"),
+        ("PS384", "systems.netsuite: auth.private_key: the private key is no PEM text"),
+        ("PS512", "systems.netsuite: auth.private_key: the private key is no PEM text"),
+        ("ES256", "systems.netsuite: auth.private_key: the private key is no PEM text"),
+        ("ES384", "systems.netsuite: auth.private_key: the private key is no PEM text"),
+        ("ES512", "systems.netsuite: auth.private_key: the private key is no PEM text"),
+        ("RS256", "systems.netsuite: auth.algorithm = \"RS256\" is refused by NetSuite; use PS256"),
+        ("ES521", "systems.netsuite.auth: is not known; did you mean ES512?"),
+    ] {
+        let (code, out, err) = check(&NETSUITE.replace("ES256", name));
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(line), "{err} should say {line}");
+        assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+        assert!(!err.contains("hunter2"), "{err}");
+    }
+}

@@ -79,11 +79,17 @@ pub enum KeyKind {
     P384,
     /// For ES512; the key as an uncompressed point.
     P521,
-    /// For PS256, PS384 and PS512; the key as DER, of 3072 or 4096 bits.
+    /// For PS256, PS384 and PS512; the key as DER, of 3072 or 4096 bits. NetSuite takes no certificate of another length,
+    /// so its id stays unknown.
     Rsa,
 }
 
 impl KeyKind {
+    /// Whether NetSuite takes certificates on such a key; an RSA signature is as long as its key.
+    fn is_taken(self, signature: &[u8]) -> bool {
+        self != Self::Rsa || RSA_BYTES.contains(&signature.len())
+    }
+
     /// How a signature is checked that says it was made this way; `None` if this key cannot have made it.
     fn verifier(self, algorithm: &str) -> Option<&'static dyn signature::VerificationAlgorithm> {
         Some(match (self, algorithm) {
@@ -97,6 +103,9 @@ impl KeyKind {
         })
     }
 }
+
+/// The two lengths of RSA keys, in bytes.
+const RSA_BYTES: [usize; 2] = [3072 / 8, 4096 / 8];
 
 /// One line of the audit trail.
 #[derive(Debug, Clone)]
@@ -383,6 +392,9 @@ impl Door {
             serde_json::from_slice::<Value>(&bytes).map_err(|_| "MalformedAssertion")
         };
         let (header, claims) = (read(header)?, read(claims)?);
+        if header["typ"] != "JWT" {
+            return Err("MalformedAssertion");
+        }
         let algorithm = header["alg"].as_str().unwrap_or_default();
         if !["ES256", "ES384", "ES512", "PS256", "PS384", "PS512"].contains(&algorithm) {
             return Err("UnsupportedAlgo");
@@ -391,6 +403,9 @@ impl Door {
         let (kind, public) = self.certificate(kid).ok_or("MissingKey")?;
         let verifier = kind.verifier(algorithm).ok_or("SignatureValidation")?;
         let given = BASE64_URL_SAFE_NO_PAD.decode(given).map_err(|_| "MalformedAssertion")?;
+        if !kind.is_taken(&given) {
+            return Err("MissingKey");
+        }
         signature::UnparsedPublicKey::new(verifier, public)
             .verify(signed.as_bytes(), &given)
             .map_err(|_| "SignatureValidation")?;

@@ -2,29 +2,72 @@
 
 use crate::auth::oauth1::nonce;
 use crate::auth::secret::{LiveSecret, Secret, SecretSource};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use erp_core::error::{Error, Result};
 use erp_core::time::Timestamp;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::time::Duration;
 
-/// How an assertion is signed.
+mod key;
+
+use key::SigningKey;
+
+/// How an assertion is signed (RFC 7518, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum JwtAlgorithm {
     /// RSA PKCS#1 v1.5: Salesforce, Entra. NetSuite refuses it.
     #[serde(rename = "RS256")]
     Rs256,
-    /// RSA-PSS: NetSuite, Entra.
+    /// RSA-PSS with SHA-256: NetSuite, Entra.
     #[serde(rename = "PS256")]
     Ps256,
-    /// ECDSA on P-256: NetSuite.
+    /// RSA-PSS with SHA-384: NetSuite.
+    #[serde(rename = "PS384")]
+    Ps384,
+    /// RSA-PSS with SHA-512: NetSuite.
+    #[serde(rename = "PS512")]
+    Ps512,
+    /// ECDSA on P-256 with SHA-256: NetSuite.
     #[serde(rename = "ES256")]
     Es256,
+    /// ECDSA on P-384 with SHA-384: NetSuite.
+    #[serde(rename = "ES384")]
+    Es384,
+    /// ECDSA on P-521 with SHA-512: NetSuite.
+    #[serde(rename = "ES512")]
+    Es512,
 }
 
-/// Signs assertions with a private key in PEM (PKCS#8; for RSA also PKCS#1).
+impl JwtAlgorithm {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Rs256, Self::Ps256, Self::Ps384, Self::Ps512, Self::Es256, Self::Es384, Self::Es512];
+
+    /// As a header's `alg` and a config file write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
+        }
+    }
+}
+
+impl fmt::Display for JwtAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Signs assertions with a private key in PEM: PKCS#8, for RSA also PKCS#1, without a passphrase.
 #[derive(Debug)]
 pub struct JwtSigner {
     algorithm: JwtAlgorithm,
@@ -58,22 +101,17 @@ impl JwtSigner {
     /// # Errors
     /// `Config` if the key cannot be read or does not fit the algorithm.
     pub fn sign<T: Serialize>(&self, claims: &T) -> Result<Secret> {
-        let pem = self.key.get()?;
-        let pem = pem.expose().as_bytes();
-        let (algorithm, key) = match self.algorithm {
-            JwtAlgorithm::Rs256 => (Algorithm::RS256, EncodingKey::from_rsa_pem(pem)),
-            JwtAlgorithm::Ps256 => (Algorithm::PS256, EncodingKey::from_rsa_pem(pem)),
-            JwtAlgorithm::Es256 => (Algorithm::ES256, EncodingKey::from_ec_pem(pem)),
-        };
-        let unfit = |_| Error::config(format!("the private key cannot sign {:?}", self.algorithm));
-        let mut header = Header::new(algorithm);
-        for (name, value) in &self.header {
-            match *name {
-                "kid" => header.kid = Some(value.clone()),
-                _ => header.x5t = Some(value.clone()),
-            }
-        }
-        jsonwebtoken::encode(&header, claims, &key.map_err(unfit)?).map(Secret::from).map_err(unfit)
+        let key = SigningKey::read(self.algorithm, self.key.get()?.expose())?;
+        let mut header = Map::new();
+        header.insert("typ".into(), json!("JWT"));
+        header.insert("alg".into(), json!(self.algorithm));
+        header.extend(self.header.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        let claims = serde_json::to_vec(claims)
+            .map_err(|e| Error::unexpected("an assertion's claims cannot be written").with_source(e))?;
+        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let signed = format!("{}.{}", encode(Value::Object(header).to_string().as_bytes()), encode(&claims));
+        let signature = key.sign(signed.as_bytes())?;
+        Ok(Secret::from(format!("{signed}.{}", encode(&signature))))
     }
 
     /// Reads the key again after a refusal; `true` if it is another one now.
@@ -154,25 +192,20 @@ impl Assertion {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use aws_lc_rs::encoding::AsDer as _;
-    use aws_lc_rs::signature::KeyPair as _;
-    use aws_lc_rs::{rsa, signature};
-    use base64::Engine as _;
-    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use crate::auth::jwt::key::tests::{fresh, pem};
+    use aws_lc_rs::signature;
 
-    fn pem(der: &[u8]) -> SecretSource {
-        let body = BASE64_STANDARD.encode(der);
-        SecretSource::text(format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"))
+    fn key(algorithm: JwtAlgorithm) -> (SecretSource, Vec<u8>) {
+        let (der, public) = fresh(algorithm);
+        (SecretSource::text(pem("PRIVATE KEY", &der)), public)
     }
 
     /// A fresh key: what signs, and what verifies.
     pub(crate) fn ec_key() -> (SecretSource, Vec<u8>) {
-        let pair = signature::EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let der = pair.to_pkcs8v1().unwrap();
-        (pem(der.as_ref()), pair.public_key().as_ref().to_vec())
+        key(JwtAlgorithm::Es256)
     }
 
-    /// Checks a signature with another library's own verifier, and gives header and claims.
+    /// Checks a signature, and gives header and claims. Whether another library takes it, `interop` says.
     pub(crate) fn verified(
         token: &Secret,
         algorithm: &'static dyn signature::VerificationAlgorithm,
@@ -206,19 +239,44 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn rs256_and_ps256_use_the_same_key_differently() {
-        let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
-        let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
-        let public = pair.public_key().as_ref().to_vec();
-        for (algorithm, verifier) in [
-            (JwtAlgorithm::Rs256, &signature::RSA_PKCS1_2048_8192_SHA256),
-            (JwtAlgorithm::Ps256, &signature::RSA_PSS_2048_8192_SHA256),
-        ] {
-            let token = JwtSigner::new(algorithm, pem(der.as_ref())).sign(&json!({"a": 1})).unwrap();
+    fn each_algorithm_signs_in_its_own_way() {
+        let verifiers: [&'static dyn signature::VerificationAlgorithm; 7] = [
+            &signature::RSA_PKCS1_2048_8192_SHA256,
+            &signature::RSA_PSS_2048_8192_SHA256,
+            &signature::RSA_PSS_2048_8192_SHA384,
+            &signature::RSA_PSS_2048_8192_SHA512,
+            &signature::ECDSA_P256_SHA256_FIXED,
+            &signature::ECDSA_P384_SHA384_FIXED,
+            &signature::ECDSA_P521_SHA512_FIXED,
+        ];
+        for (algorithm, verifier) in JwtAlgorithm::ALL.into_iter().zip(verifiers) {
+            let (pem, public) = key(algorithm);
+            let token = JwtSigner::new(algorithm, pem).sign(&json!({"a": 1})).unwrap();
             let (header, claims) = verified(&token, verifier, &public);
-            assert_eq!(header["alg"], serde_json::to_value(algorithm).unwrap());
+            assert_eq!(header, json!({"typ": "JWT", "alg": algorithm.name()}));
             assert_eq!(claims, json!({"a": 1}));
         }
+    }
+
+    #[test]
+    fn a_name_is_written_and_read_the_same_everywhere() {
+        for algorithm in JwtAlgorithm::ALL {
+            assert_eq!(serde_json::to_value(algorithm).unwrap(), json!(algorithm.to_string()));
+            let read: JwtAlgorithm = serde_json::from_value(json!(algorithm.name())).unwrap();
+            assert_eq!(read, algorithm);
+        }
+        for other in ["RS512", "HS256", "none", "es256", "ES256K", "EdDSA"] {
+            assert!(serde_json::from_value::<JwtAlgorithm>(json!(other)).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_header_says_who_signed() {
+        let (pem, public) = ec_key();
+        let signer = JwtSigner::new(JwtAlgorithm::Es256, pem).with_key_id("k \"1\"").with_thumbprint("t");
+        let token = signer.sign(&json!({})).unwrap();
+        let (header, _) = verified(&token, &signature::ECDSA_P256_SHA256_FIXED, &public);
+        assert_eq!(header, json!({"typ": "JWT", "alg": "ES256", "kid": "k \"1\"", "x5t": "t"}));
     }
 
     #[test]

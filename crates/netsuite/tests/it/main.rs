@@ -4,5 +4,6 @@
 mod world;
 
 mod doctor;
+mod logon;
 mod orders;
 mod traps;

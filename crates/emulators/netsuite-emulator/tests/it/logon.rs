@@ -4,7 +4,9 @@ use crate::town::{Asked, Signing, TIME, TOKEN, Town, assertion, sign_with};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
 };
 use netsuite_emulator::{KeyKind, NetsuiteSeed, Quirk};
 use serde_json::{Value, json};
@@ -128,7 +130,9 @@ type Claimed = (&'static str, fn(&mut Value, &mut Value, i64));
 
 #[tokio::test]
 async fn each_fault_of_an_assertion_is_named_in_the_trail() {
-    let faults: [Claimed; 16] = [
+    let faults: [Claimed; 18] = [
+        ("MalformedAssertion", |h, _, _| h["typ"] = json!("at+jwt")),
+        ("MalformedAssertion", |h, _, _| h["typ"] = Value::Null),
         ("UnsupportedAlgo", |h, _, _| h["alg"] = json!("RS256")),
         ("UnsupportedAlgo", |h, _, _| h["alg"] = json!("none")),
         ("SignatureValidation", |h, _, _| h["alg"] = json!("PS256")),
@@ -204,28 +208,113 @@ async fn another_key_than_the_mapped_one_opens_nothing() {
     assert_eq!(town.exchange(&sign_with(&head, &town.claims(), sign)).await.status, 200);
 }
 
+/// The six that NetSuite takes, by the kind of certificate.
+const ALGORITHMS: [(KeyKind, &str); 6] = [
+    (KeyKind::P256, "ES256"),
+    (KeyKind::P384, "ES384"),
+    (KeyKind::P521, "ES512"),
+    (KeyKind::Rsa, "PS256"),
+    (KeyKind::Rsa, "PS384"),
+    (KeyKind::Rsa, "PS512"),
+];
+
+enum Pair {
+    Ec(EcdsaKeyPair),
+    Rsa(Box<KeyPair>, &'static dyn RsaEncoding),
+}
+
+impl Pair {
+    fn ec(curve: &'static EcdsaSigningAlgorithm) -> Self {
+        Self::Ec(EcdsaKeyPair::generate(curve).expect("a test says it right"))
+    }
+
+    fn of(algorithm: &str) -> Self {
+        let rsa = |padding| {
+            Self::Rsa(Box::new(KeyPair::generate(KeySize::Rsa3072).expect("a test says it right")), padding)
+        };
+        match algorithm {
+            "ES256" => Self::ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            "ES384" => Self::ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            "ES512" => Self::ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
+            "PS256" => rsa(&RSA_PSS_SHA256),
+            "PS384" => rsa(&RSA_PSS_SHA384),
+            _ => rsa(&RSA_PSS_SHA512),
+        }
+    }
+
+    fn public(&self) -> Vec<u8> {
+        match self {
+            Self::Ec(pair) => pair.public_key().as_ref().to_vec(),
+            Self::Rsa(pair, _) => pair.public_key().as_ref().to_vec(),
+        }
+    }
+
+    fn sign(&self, signed: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Ec(pair) => pair.sign(&random, signed).expect("a test says it right").as_ref().to_vec(),
+            Self::Rsa(pair, padding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*padding, &random, signed, &mut signature).expect("a test says it right");
+                signature
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_algorithm_opens_with_its_own_kind_of_key_and_under_no_other_name() {
+    let town = Town::new();
+    for (kind, algorithm) in ALGORITHMS {
+        let pair = Pair::of(algorithm);
+        town.world.map_certificate(algorithm, kind, pair.public());
+        for (_, claimed) in ALGORITHMS {
+            let head = json!({"typ": "JWT", "alg": claimed, "kid": algorithm});
+            let answer = town.exchange(&sign_with(&head, &town.claims(), |text| pair.sign(text))).await;
+            let fits = claimed == algorithm;
+            assert_eq!(answer.status, if fits { 200 } else { 400 }, "{algorithm} as {claimed}");
+            assert!(
+                fits || last(&town) == "SignatureValidation",
+                "{algorithm} as {claimed}: {}",
+                last(&town)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signature_of_two_numbers_is_not_taken_as_der() {
+    let town = Town::new();
+    let pair = Pair::ec(&ECDSA_P521_SHA512_ASN1_SIGNING);
+    town.world.map_certificate("der", KeyKind::P521, pair.public());
+    let head = json!({"typ": "JWT", "alg": "ES512", "kid": "der"});
+    assert_eq!(town.exchange(&sign_with(&head, &town.claims(), |text| pair.sign(text))).await.status, 400);
+    assert_eq!(last(&town), "SignatureValidation");
+}
+
 #[tokio::test]
 async fn an_rsa_certificate_takes_pss_and_never_pkcs1() {
     let town = Town::new();
-    let pair = KeyPair::generate(KeySize::Rsa3072).unwrap();
-    town.world.map_certificate("rsa", KeyKind::Rsa, pair.public_key().as_ref().to_vec());
-    let signed = |alg: &str, pss: bool| {
+    let pair = Pair::Rsa(Box::new(KeyPair::generate(KeySize::Rsa3072).unwrap()), &RSA_PKCS1_SHA256);
+    town.world.map_certificate("rsa", KeyKind::Rsa, pair.public());
+    for (alg, reason) in [("RS256", "UnsupportedAlgo"), ("PS256", "SignatureValidation")] {
         let head = json!({"typ": "JWT", "alg": alg, "kid": "rsa"});
-        sign_with(&head, &town.claims(), |signed| {
-            let mut signature = vec![0; pair.public_modulus_len()];
-            let random = SystemRandom::new();
-            if pss {
-                pair.sign(&RSA_PSS_SHA256, &random, signed, &mut signature).unwrap();
-            } else {
-                pair.sign(&RSA_PKCS1_SHA256, &random, signed, &mut signature).unwrap();
-            }
-            signature
-        })
-    };
-    assert_eq!(town.exchange(&signed("PS256", true)).await.status, 200);
-    for (alg, pss) in [("PS256", false), ("RS256", false), ("ES256", true), ("PS384", true)] {
-        assert_eq!(town.exchange(&signed(alg, pss)).await.status, 400, "{alg}");
+        let answer = town.exchange(&sign_with(&head, &town.claims(), |text| pair.sign(text))).await;
+        assert_eq!((answer.status, last(&town).as_str()), (400, reason));
     }
+}
+
+#[tokio::test]
+async fn an_rsa_certificate_of_another_length_is_not_mapped() {
+    let town = Town::new();
+    for (size, status) in [(KeySize::Rsa2048, 400), (KeySize::Rsa3072, 200), (KeySize::Rsa4096, 200)] {
+        let pair = Pair::Rsa(Box::new(KeyPair::generate(size).unwrap()), &RSA_PSS_SHA256);
+        town.world.map_certificate("rsa", KeyKind::Rsa, pair.public());
+        let head = json!({"typ": "JWT", "alg": "PS256", "kid": "rsa"});
+        let answer = town.exchange(&sign_with(&head, &town.claims(), |text| pair.sign(text))).await;
+        assert_eq!(answer.status, status, "{size:?}");
+    }
+    assert_eq!(last(&town), "MissingKey");
 }
 
 #[tokio::test]
