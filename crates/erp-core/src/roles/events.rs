@@ -138,6 +138,11 @@ impl RequestParts {
         self
     }
 
+    /// All headers, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a header, whatever the case of its name. One that came twice has none: which of the two was meant, and
     /// which one somebody before us has checked, cannot be known.
     pub fn header(&self, name: &str) -> Option<&str> {
