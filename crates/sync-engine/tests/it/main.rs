@@ -4,6 +4,7 @@
 
 mod customers;
 mod flows;
+mod hints;
 mod ledger_file;
 mod operators;
 mod prices;
