@@ -15,6 +15,21 @@ pub const HINTS_MAX: usize = 1000;
 /// Where a system's announcements are understood. A server hands over what came in and sends back the reply; which vendor
 /// it came from, how it is signed and what a handshake looks like is the connector's to know.
 ///
+/// ```
+/// use erp_core::prelude::*;
+/// use erp_core::roles::{Hint, Reply, RequestParts};
+///
+/// async fn handle(system: &dyn Connector, parts: RequestParts, body: &[u8], hint: impl Fn(&Hint)) -> Reply {
+///     let Some(receiver) = system.event_receiver() else { return Reply::text(404, "") };
+///     let received = receiver.receive(&Context::new(), &parts, body).await;
+///     if let Some(refusal) = &received.refusal {
+///         eprintln!("{}: {refusal}", system.identity().system);
+///     }
+///     received.hints.iter().for_each(hint); // such as SyncEngine::hint
+///     received.reply
+/// }
+/// ```
+///
 /// # Contract
 /// * **A hint is no truth.** It carries no data to write, and makes a feed be read earlier than it would be. A lost, late,
 ///   repeated or invented hint changes nothing but when the source is read.

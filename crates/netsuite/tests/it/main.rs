@@ -4,5 +4,6 @@
 mod world;
 
 mod doctor;
+mod events;
 mod orders;
 mod traps;
