@@ -181,7 +181,7 @@ fn in_words(note: &Note) -> Option<String> {
         Note::Read { flow, seen } if seen.new + seen.changed > 0 => {
             format!("{flow}: {} read, {} new, {} changed", seen.records, seen.new, seen.changed)
         }
-        Note::Hinted { flow, hints } => format!("{flow}: read early, {hints} hints"),
+        Note::Hinted { flow, hints } => format!("{flow}: read early, hinted at {hints} times"),
         Note::HintUnused { system, record } => {
             format!(
                 "{system} hints at {record}, which no flow reads from it; mend the flows or stop the hints"
