@@ -1,5 +1,6 @@
 //! What a connector can do, as data: for planning, for choosing conformance trials, for the operator's screen.
 
+use crate::roles::RecordKind;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -114,6 +115,24 @@ impl SinkCapability {
     }
 }
 
+/// What a receiver of announcements can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReceiverCapability {
+    /// What it hints at.
+    pub records: Vec<RecordKind>,
+    /// The longest body that it takes, in bytes. A server stops reading there.
+    pub body_limit: usize,
+}
+
+impl ReceiverCapability {
+    /// A receiver of hints at these kinds of records.
+    #[must_use]
+    pub const fn new(records: Vec<RecordKind>, body_limit: usize) -> Self {
+        Self { records, body_limit }
+    }
+}
+
 /// What a connector can do, role by role. A role is stated here if, and only if, its door opens.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -136,4 +155,6 @@ pub struct Capabilities {
     pub fulfillment_source: Option<SourceCapability>,
     /// Fulfilments go here.
     pub fulfillment_sink: Option<SinkCapability>,
+    /// Announcements of changes are understood.
+    pub event_receiver: Option<ReceiverCapability>,
 }

@@ -4,8 +4,8 @@ use crate::capability::Capabilities;
 use crate::context::Context;
 use crate::id::SystemId;
 use crate::roles::{
-    CustomerStore, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource, OrderSink,
-    OrderSource, PriceSink, PriceSource,
+    CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
+    OrderSink, OrderSource, PriceSink, PriceSource,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -170,6 +170,10 @@ pub trait Connector: fmt::Debug + Send + Sync + 'static {
     }
     /// The door to writing fulfilments.
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
+        None
+    }
+    /// The door to what the system announces by itself.
+    fn event_receiver(&self) -> Option<Arc<dyn EventReceiver>> {
         None
     }
 }

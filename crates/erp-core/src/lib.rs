@@ -8,7 +8,8 @@
 //!     ├─ InventorySource / …Sink      Outcome       applied (proof) · accepted · failed (effect)
 //!     ├─ CustomerStore                Found         absent · partial · whole · several
 //!     ├─ PriceSource / PriceSink      Holding       what a target holds, to compare
-//!     └─ FulfillmentSource / …Sink
+//!     ├─ FulfillmentSource / …Sink
+//!     └─ EventReceiver                Hint          something changed: read earlier
 //! ```
 //!
 //! Start at [`roles`] to implement a back end, at [`model`] to see what moves, at [`error`] to see what can go wrong.
@@ -34,7 +35,9 @@ pub use rust_decimal::Decimal;
 /// What nearly every file that implements or uses a role needs.
 pub mod prelude {
     pub use crate::Decimal;
-    pub use crate::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
+    pub use crate::capability::{
+        Capabilities, DeltaKind, Idempotency, ReceiverCapability, SinkCapability, SourceCapability,
+    };
     pub use crate::connector::{Connector, Environment, Finding, Identity, Need, Verdict};
     pub use crate::context::{Context, Priority};
     pub use crate::error::{Effect, Error, ErrorKind, FieldError, Result, Upstream};
@@ -43,8 +46,8 @@ pub mod prelude {
     pub use crate::money::{Currency, Dual, Money, Quantity, Side, Unit};
     pub use crate::outcome::{Found, Handle, LineLink, Outcome, Receipt};
     pub use crate::roles::{
-        CustomerStore, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource, OrderSink,
-        OrderSource, PriceSink, PriceSource,
+        CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
+        OrderSink, OrderSource, PriceSink, PriceSource,
     };
     pub use crate::time::{Clock, Date, SystemClock, Timestamp, Zone};
 }

@@ -4,6 +4,7 @@ use crate::account::{AccountId, Hosts};
 use crate::auth::{NetsuiteAuth, SecretSource};
 use crate::config::NetsuiteConfig;
 use crate::error::NetsuiteErrors;
+use crate::events::Events;
 use crate::lookup::Lookups;
 use crate::suiteql::{RowPage, SuiteQl};
 use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability, SourceCapability};
@@ -12,7 +13,8 @@ use erp_core::context::Context;
 use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
 use erp_core::roles::{
-    CustomerStore, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource, OrderSink, PriceSource,
+    CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
+    OrderSink, PriceSource,
 };
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::auth::oauth2::OAuth2;
@@ -35,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) http: HttpClient,
     pub(crate) oauth2: Option<Arc<OAuth2>>,
     pub(crate) lookups: Lookups,
+    pub(crate) events: Option<Events>,
     /// How many rows counted lists have brought.
     pub(crate) scanned: AtomicU64,
 }
@@ -213,6 +216,7 @@ impl Connector for NetsuiteClient {
             let sink = SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon);
             capabilities.inventory_sink = Some(sink.with_bulk(100, 1).with_tolerance(adjustments.threshold));
         }
+        capabilities.event_receiver = config.events.as_ref().map(Events::capability);
         capabilities
     }
 
@@ -242,6 +246,11 @@ impl Connector for NetsuiteClient {
     }
 
     fn price_source(&self) -> Option<Arc<dyn PriceSource>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn event_receiver(&self) -> Option<Arc<dyn EventReceiver>> {
+        self.0.events.as_ref()?;
         Some(Arc::new(self.clone()))
     }
 
@@ -375,6 +384,7 @@ impl NetsuiteClientBuilder {
                 (credential.authorize, credential.oauth2)
             }
         };
+        let events = config.events.as_ref().map(Events::new).transpose()?;
         // The account's concurrent requests are shared with other integrations, and by all clients of this process.
         let limits = Limits::new().with_concurrency(config.concurrency).with_strangers(config.order_lanes);
         let name = format!("{} account {}", hosts.suitetalk, config.account);
@@ -398,6 +408,7 @@ impl NetsuiteClientBuilder {
             hosts,
             oauth2,
             lookups: Lookups::default(),
+            events,
             scanned: AtomicU64::new(0),
         })))
     }

@@ -24,6 +24,7 @@
 //! | inventory source | SuiteQL | on hand or available, per place made of any locations, statuses or bins |
 //! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number |
 //! | price source | SuiteQL | levels with their quantity breaks, and what single customers pay |
+//! | event receiver | a user event script of the account | signed announcements make feeds be read earlier; see [`events`] |
 //! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
 //!
 //! # Our key
@@ -64,6 +65,7 @@ pub mod config;
 mod customers;
 mod doctor;
 mod error;
+pub mod events;
 mod feed;
 mod filter;
 mod fulfillments;

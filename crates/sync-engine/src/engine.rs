@@ -7,6 +7,7 @@ use crate::dispatch::{Dispatcher, Turnstile};
 use crate::entry::{Admission, Cause, Desired, State};
 use crate::flow::{Env, Flow, IntoFlow};
 use crate::gate::Gates;
+use crate::hint::{Bell, Unheard, rest_after};
 use crate::ledger::{FeedState, FlowSetup, Ledger, Mark, Select, Sighting, unreadable};
 use crate::narrate::{Narrate, Note, Silent};
 use crate::trigger;
@@ -15,7 +16,8 @@ use erp_core::context::Context;
 use erp_core::digest::Digest;
 use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{FeedEvent, Freshness, Poison, Watermark};
-use erp_core::id::Key;
+use erp_core::id::{Key, SystemId};
+use erp_core::roles::Hint;
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use futures_util::future::{BoxFuture, Either, select, try_join_all};
 use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
@@ -38,6 +40,9 @@ pub struct SyncEngine {
     clock: Arc<dyn Clock>,
     narrate: Arc<dyn Narrate>,
     flows: Vec<Flow>,
+    /// One for each flow, in their order.
+    bells: Vec<Arc<Bell>>,
+    unheard: Unheard,
 }
 
 /// Builds a [`SyncEngine`].
@@ -131,7 +136,9 @@ impl SyncEngineBuilder {
             ledger,
             clock: self.clock.unwrap_or_else(SystemClock::shared),
             narrate: self.narrate.unwrap_or_else(|| Arc::new(Silent)),
+            bells: self.flows.iter().map(|_| Arc::default()).collect(),
             flows: self.flows,
+            unheard: Unheard::default(),
         })
     }
 }
@@ -155,6 +162,32 @@ impl SyncEngine {
     /// The time that it lives by.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Makes the flows that read this kind of record from `system` read it soon; how many they are. None is told as
+    /// [`Note::HintUnused`].
+    ///
+    /// A hint carries no truth, so whoever has one may give it: a flood of them causes a read now and then (a source is read
+    /// for a fifth of the time at most because of hints, and not earlier than its own wish after a failure), and a lost one
+    /// leaves the record to the flow's triggers. Takes no time and needs no [`run`](Self::run) at that moment.
+    pub fn hint(&self, system: &SystemId, hint: &Hint) -> usize {
+        let reads =
+            |flow: &Flow| flow.pipe.record() == hint.record.as_str() && flow.source().system == *system;
+        let all = self.flows.iter().zip(&self.bells).filter(|(flow, _)| reads(flow));
+        let (mut known, mut rung) = (false, 0);
+        for (flow, bell) in all {
+            known = true;
+            if flow.hints {
+                bell.ring();
+                rung += 1;
+            }
+        }
+        let now = self.clock.now();
+        if !known && self.unheard.is_news(system, hint.record, now) {
+            let (system, record) = (system.clone(), hint.record);
+            self.narrate.tell(now, &Note::HintUnused { system, record });
+        }
+        rung
     }
 
     /// Runs until `shutdown` is ready; what is under way then is finished first.
@@ -257,7 +290,7 @@ impl SyncEngine {
             beside.iter().map(|name| (*name, Arc::default())).collect();
         let nudges: BTreeMap<&String, Arc<Notify>> =
             self.flows.iter().map(|flow| (&flow.name, Arc::default())).collect();
-        for flow in &self.flows {
+        for (flow, bell) in self.flows.iter().zip(&self.bells) {
             let began = self.ledger.began(&flow.name, now).await?;
             let env = Env { ledger: Arc::clone(&self.ledger), clock: Arc::clone(&self.clock), began };
             let news = Arc::new(Notify::new());
@@ -278,6 +311,7 @@ impl SyncEngine {
                     },
                 },
                 nudge: nudges.get(&flow.name).cloned().unwrap_or_default(),
+                bell: Arc::clone(bell),
                 movements: flow.beside.iter().filter_map(|name| nudges.get(name).cloned()).collect(),
                 flow: flow.clone(),
                 env,
@@ -383,6 +417,8 @@ struct FlowRun {
     news: Arc<Notify>,
     /// Somebody wants the source to be read now.
     nudge: Arc<Notify>,
+    /// Somebody hints that the source has something new.
+    bell: Arc<Bell>,
     /// Of the flows of movements that this one's figures depend on.
     movements: Vec<Arc<Notify>>,
 }
@@ -393,9 +429,14 @@ impl FlowRun {
             let began = self.env.clock.now();
             let mut next = trigger::next(&self.flow.triggers, began);
             // A paused flow is read on: what the source wants is kept, and only sending waits.
-            if let Err(error) = self.read_once().await? {
+            let result = self.read_once().await?;
+            let ended = self.env.clock.now();
+            let mut rest = rest_after(ended.since(began));
+            if let Err(error) = result {
                 let soon = error.retry_after().unwrap_or(FEED_RETRY).max(Duration::from_secs(1));
-                next = next.min(self.env.clock.now().plus(soon));
+                next = next.min(ended.plus(soon));
+                // Whoever is down is not asked more often because somebody rings.
+                rest = soon;
             }
             for movements in &self.movements {
                 movements.notify_one();
@@ -403,8 +444,9 @@ impl FlowRun {
             let wait = next.since(self.env.clock.now());
             let pause = async {
                 let (nudge, sleep) = (self.nudge.notified(), self.env.clock.sleep(wait));
-                pin_mut!(nudge, sleep);
-                select(nudge, sleep).await;
+                let hint = self.bell.ripe(self.env.clock.as_ref(), ended.plus(rest));
+                pin_mut!(nudge, sleep, hint);
+                select(select(nudge, sleep), hint).await;
             };
             if stop.wait_or(pause).await {
                 return Ok(());
@@ -415,6 +457,10 @@ impl FlowRun {
     /// Reads the source once. The outer error is the ledger's, the inner one the source's.
     async fn read_once(&self) -> Result<Result<()>> {
         let began = self.env.clock.now();
+        let hints = self.bell.answer();
+        if hints > 0 {
+            self.narrate.tell(began, &Note::Hinted { flow: self.flow.name.clone(), hints });
+        }
         let mark = match self.env.ledger.mark(&self.flow.name).await {
             Err(error) if matches!(error.kind(), ErrorKind::WatermarkExpired) => Mark::default(),
             other => other?,

@@ -17,6 +17,7 @@ mod engine;
 pub mod entry;
 pub mod flow;
 mod gate;
+mod hint;
 pub mod ledger;
 pub mod narrate;
 mod objective;

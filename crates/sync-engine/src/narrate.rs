@@ -2,6 +2,8 @@
 
 use crate::engine::Seen;
 use crate::ledger::Alert;
+use erp_core::id::SystemId;
+use erp_core::roles::RecordKind;
 use erp_core::time::Timestamp;
 use std::fmt;
 
@@ -15,6 +17,20 @@ pub enum Note {
         flow: String,
         /// What it brought.
         seen: Seen,
+    },
+    /// A source is read that was hinted at.
+    Hinted {
+        /// The flow.
+        flow: String,
+        /// How many hints this read follows.
+        hints: u64,
+    },
+    /// A system hinted at records that no flow reads from it. Told once an hour for each kind.
+    HintUnused {
+        /// The system.
+        system: SystemId,
+        /// What kind of record.
+        record: RecordKind,
     },
     /// A source could not be read.
     FeedTrouble {

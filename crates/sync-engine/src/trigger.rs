@@ -1,4 +1,4 @@
-//! When a flow's source is read.
+//! When a flow's source is read by itself; a hint may bring a read forward.
 
 use erp_core::error::{Error, Result};
 use erp_core::time::{Timestamp, Zone};

@@ -181,6 +181,12 @@ fn in_words(note: &Note) -> Option<String> {
         Note::Read { flow, seen } if seen.new + seen.changed > 0 => {
             format!("{flow}: {} read, {} new, {} changed", seen.records, seen.new, seen.changed)
         }
+        Note::Hinted { flow, hints } => format!("{flow}: read early, hinted at {hints} times"),
+        Note::HintUnused { system, record } => {
+            format!(
+                "{system} hints at {record}, which no flow reads from it; mend the flows or stop the hints"
+            )
+        }
         Note::FeedTrouble { flow, text } => format!("{flow}: the source cannot be read: {text}"),
         Note::Settled { flow, settled, found, held } => {
             let found =
@@ -206,6 +212,10 @@ fn in_json(at: Timestamp, note: &Note) -> Value {
     let mut value = match note {
         Note::Read { flow, seen } => {
             json!({"note": "read", "flow": flow, "records": seen.records, "new": seen.new, "changed": seen.changed})
+        }
+        Note::Hinted { flow, hints } => json!({"note": "hinted", "flow": flow, "hints": hints}),
+        Note::HintUnused { system, record } => {
+            json!({"note": "hint_unused", "system": system, "record": record})
         }
         Note::FeedTrouble { flow, text } => json!({"note": "feed_trouble", "flow": flow, "text": text}),
         Note::Settled { flow, settled, found, held } => {

@@ -8,12 +8,14 @@
 //! * every sink can be read.
 
 mod customers;
+mod events;
 mod fulfillments;
 mod inventory;
 mod orders;
 mod prices;
 
 pub use customers::CustomerStore;
+pub use events::{EventReceiver, HINTS_MAX, Hint, Received, RecordKind, Reply, RequestParts};
 pub use fulfillments::{FulfillmentSink, FulfillmentSource};
 pub use inventory::{InventorySink, InventorySource, level_key, pick};
 pub use orders::{OrderPreview, OrderSink, OrderSource};

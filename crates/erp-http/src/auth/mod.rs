@@ -7,10 +7,13 @@
 //! | [`oauth1::OAuth1`] | Commerce integrations, NetSuite token-based authentication |
 //! | [`oauth2::OAuth2`] | client credentials, refresh token, JWT bearer assertion |
 //!
+//! The other way round, [`inbound`] tells whether a request that came in is genuine.
+//!
 //! A connector that needs more (a CSRF session, a tenant header) wraps one of them in an [`Authorize`] of its own.
 
 pub mod basic;
 pub mod bearer;
+pub mod inbound;
 pub mod jwt;
 pub mod oauth1;
 pub mod oauth2;

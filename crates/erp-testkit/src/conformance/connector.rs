@@ -31,6 +31,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("price_sink", stated.price_sink.is_some(), connector.price_sink().is_some()),
         ("fulfillment_source", stated.fulfillment_source.is_some(), connector.fulfillment_source().is_some()),
         ("fulfillment_sink", stated.fulfillment_sink.is_some(), connector.fulfillment_sink().is_some()),
+        ("event_receiver", stated.event_receiver.is_some(), connector.event_receiver().is_some()),
     ] {
         ensure!(promised == open, "{role}: stated {promised}, door open {open}");
     }
@@ -160,7 +161,7 @@ async fn provoke(bench: &Bench, errors: &mut Vec<Error>) -> Verdict {
     Ok(())
 }
 
-fn scan(bench: &Bench, shown: &str) -> Verdict {
+pub(super) fn scan(bench: &Bench, shown: &str) -> Verdict {
     let markers = [SURNAME_MARKER.to_owned(), EMAIL_MARKER.to_owned()];
     for marker in bench.harness.secrets().iter().chain(&markers).filter(|marker| !marker.is_empty()) {
         let at = shown.find(marker.as_str());

@@ -7,6 +7,7 @@ use erp_core::model::{
     Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, Price, RouteTarget,
 };
 use erp_core::money::{Currency, Money};
+use erp_core::roles::{RecordKind, RequestParts};
 use erp_core::{Decimal, error::Error};
 use std::fmt;
 use std::sync::Arc;
@@ -218,6 +219,12 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// Places an order in a fulfilment sink and returns a submission that ships all of it.
     async fn shippable(&self) -> Verdict<FulfillmentSubmission> {
         lacking("place an order that can be shipped")
+    }
+
+    /// What the world sends, genuine and just now, when a record of this kind has changed: head and body of the request.
+    /// Another one each time.
+    async fn event(&self, _record: RecordKind) -> Verdict<(RequestParts, Vec<u8>)> {
+        lacking("announce a change")
     }
 
     /// How many shipments the sink's world holds under a key.

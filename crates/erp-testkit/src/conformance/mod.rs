@@ -21,6 +21,7 @@
 
 mod connector;
 mod customers;
+mod events;
 mod feeds;
 mod fulfillments;
 mod harness;
@@ -102,6 +103,7 @@ fn all_rules() -> impl Iterator<Item = &'static Rule> {
         customers::RULES,
         prices::RULES,
         fulfillments::RULES,
+        events::RULES,
     ];
     roles.into_iter().flatten()
 }

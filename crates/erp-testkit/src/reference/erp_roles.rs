@@ -1,5 +1,6 @@
 use super::customers;
 use super::erp::{ErpState, Job, ReferenceErp, cancelled, native};
+use super::events;
 use super::feed::{FeedSpec, feed};
 use super::system::{Moment, Twist, items};
 use async_trait::async_trait;
@@ -32,6 +33,7 @@ impl Connector for ReferenceErp {
         capabilities.price_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         capabilities.customer_store =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, horizon).with_revise());
+        capabilities.event_receiver = Some(events::capability(&events::ERP_RECORDS));
         capabilities
     }
 
@@ -52,6 +54,9 @@ impl Connector for ReferenceErp {
         Some(Arc::new(self.clone()))
     }
     fn customer_store(&self) -> Option<Arc<dyn CustomerStore>> {
+        Some(Arc::new(self.clone()))
+    }
+    fn event_receiver(&self) -> Option<Arc<dyn EventReceiver>> {
         Some(Arc::new(self.clone()))
     }
 }

@@ -14,6 +14,7 @@ use erp_core::model::{
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::LineLink;
+use erp_core::roles::{RecordKind, RequestParts};
 use erp_core::time::{Clock as _, Timestamp};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -140,6 +141,14 @@ impl Harness for ReferenceHarness {
             Poll::Pending
         })
         .await;
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![super::EVENT_SECRET.to_owned()]
+    }
+
+    async fn event(&self, record: RecordKind) -> Verdict<(RequestParts, Vec<u8>)> {
+        Ok(if self.is_shop { self.shop_of().event(record) } else { self.erp_of().event(record) })
     }
 
     fn submission(&self, order: Order) -> OrderSubmission {

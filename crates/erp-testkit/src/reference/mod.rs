@@ -29,6 +29,7 @@
 mod customers;
 mod erp;
 mod erp_roles;
+mod events;
 mod faults;
 mod feed;
 mod harness;
@@ -38,6 +39,7 @@ mod shop_roles;
 mod system;
 
 pub use erp::{HeldDocument, ReferenceErp};
+pub use events::{EVENT_AGE_MAX, EVENT_BODY_MAX, EVENT_SECRET};
 pub use faults::{Call, CallFault, CallFaults, NoFaults, ScriptedFaults, SeededFaults};
 pub use harness::ReferenceHarness;
 pub use shop::{COMMIT_LAG_MAX, ReferenceShop, Shipment, StockPut};

@@ -1,4 +1,5 @@
 use super::customers;
+use super::events;
 use super::feed::{FeedSpec, feed};
 use super::shop::{COMMIT_LAG_MAX, ReferenceShop, Shipment, ShopState, StockPut};
 use super::system::{Moment, Twist, items};
@@ -30,6 +31,7 @@ impl Connector for ReferenceShop {
             Some(SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(100, 4));
         capabilities.customer_store =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, horizon).with_revise());
+        capabilities.event_receiver = Some(events::capability(&events::SHOP_RECORDS));
         capabilities
     }
 
@@ -50,6 +52,9 @@ impl Connector for ReferenceShop {
         Some(std::sync::Arc::new(self.clone()))
     }
     fn customer_store(&self) -> Option<std::sync::Arc<dyn CustomerStore>> {
+        Some(std::sync::Arc::new(self.clone()))
+    }
+    fn event_receiver(&self) -> Option<std::sync::Arc<dyn EventReceiver>> {
         Some(std::sync::Arc::new(self.clone()))
     }
 }

@@ -1,5 +1,6 @@
 //! What both reference systems are made of: a state behind a lock, requests that faults befall, effects that come late.
 
+use super::events::Announced;
 use super::faults::{Call, CallFault, CallFaults, NoFaults};
 use erp_core::connector::{Environment, Identity};
 use erp_core::context::Context;
@@ -34,6 +35,7 @@ struct Inner<S> {
     horizon: Duration,
     faults: Mutex<Arc<dyn CallFaults>>,
     guarded: Mutex<Guarded<S>>,
+    announced: Mutex<Announced>,
 }
 
 struct Guarded<S> {
@@ -79,6 +81,7 @@ impl<S: World> System<S> {
             horizon,
             faults: Mutex::new(faults),
             guarded: Mutex::new(guarded),
+            announced: Mutex::default(),
         }))
     }
 
@@ -105,6 +108,11 @@ impl<S: World> System<S> {
     pub(super) fn calls(&self, op: &str) -> u64 {
         let guarded = self.lock();
         guarded.calls.iter().filter(|(name, _)| name.starts_with(op)).map(|(_, count)| count).sum()
+    }
+
+    /// Works on what was announced.
+    pub(super) fn announced<R>(&self, act: impl FnOnce(&mut Announced) -> R) -> R {
+        act(&mut self.0.announced.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many effects are still to come.

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use erp_core::model::*;
 use erp_core::prelude::*;
+use erp_core::roles::{Hint, Received, Reply, RequestParts};
 use erp_testkit::model::EMAIL_MARKER;
+use erp_testkit::reference::EVENT_SECRET;
 use futures_util::{FutureExt as _, StreamExt as _, future::ready, stream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -147,11 +149,32 @@ impl Connector for Mutant {
         let open = !self.has("shut door");
         self.inner.customer_store().filter(|_| open).map(|_| Arc::new(self.clone()) as Arc<dyn CustomerStore>)
     }
+    fn event_receiver(&self) -> Option<Arc<dyn EventReceiver>> {
+        self.inner.event_receiver().map(|_| Arc::new(self.clone()) as Arc<dyn EventReceiver>)
+    }
     fn fulfillment_source(&self) -> Option<Arc<dyn FulfillmentSource>> {
         self.inner.fulfillment_source().map(|_| Arc::new(self.clone()) as Arc<dyn FulfillmentSource>)
     }
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
         self.inner.fulfillment_sink().map(|_| Arc::new(self.clone()) as Arc<dyn FulfillmentSink>)
+    }
+}
+
+#[async_trait]
+impl EventReceiver for Mutant {
+    async fn receive(&self, cx: &Context, parts: &RequestParts, body: &[u8]) -> Received {
+        let mut received = self.inner.event_receiver().unwrap().receive(cx, parts, body).await;
+        match self.bug {
+            "hints at nothing" => received.hints.clear(),
+            "takes anything" if received.refusal.is_some() => {
+                let records = self.capabilities().event_receiver.unwrap().records;
+                return Received::accepted(vec![Hint::new(records[0])], Reply::text(202, "thank you"));
+            }
+            "tells all" => received.reply = Reply::text(received.reply.status, EVENT_SECRET),
+            "keeps quiet" => received.refusal = None,
+            _ => {}
+        }
+        received
     }
 }
 

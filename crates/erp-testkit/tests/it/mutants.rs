@@ -6,6 +6,7 @@ use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
 use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order, Price};
+use erp_core::roles::{RecordKind, RequestParts};
 use erp_testkit::conformance::{self, Harness, Spot, Verdict};
 use erp_testkit::fault::Fault;
 use erp_testkit::reference::ReferenceHarness;
@@ -82,6 +83,12 @@ impl Harness for Sabotaged {
     }
     async fn post_delivery(&self) -> Verdict<Key> {
         self.inner.post_delivery().await
+    }
+    fn secrets(&self) -> Vec<String> {
+        self.inner.secrets()
+    }
+    async fn event(&self, record: RecordKind) -> Verdict<(RequestParts, Vec<u8>)> {
+        self.inner.event(record).await
     }
     async fn shippable(&self) -> Verdict<FulfillmentSubmission> {
         self.inner.shippable().await
@@ -245,6 +252,19 @@ const BUGS: &[(&str, &[&str])] = &[
     ("a key each", &["customers::create_twice_makes_one", "fulfillment_sink::ship_twice_ships_once"]),
     ("wipes out", &["customers::patch_keeps_what_it_does_not_state"]),
     ("overwrites", &["customers::stale_revision_is_a_conflict"]),
+    ("hints at nothing", &["event_receiver::a_genuine_event_gives_hints_of_its_kind"]),
+    (
+        "takes anything",
+        &[
+            "event_receiver::a_stranger_gives_no_hint_and_learns_nothing",
+            "event_receiver::a_changed_body_gives_no_hint",
+            "event_receiver::the_same_event_twice_counts_once",
+            "event_receiver::an_old_event_is_refused",
+            "event_receiver::a_body_beyond_the_limit_is_refused",
+        ],
+    ),
+    ("tells all", &["event_receiver::a_stranger_gives_no_hint_and_learns_nothing"]),
+    ("keeps quiet", &["event_receiver::an_old_event_is_refused"]),
     ("cuts", &["fulfillment_sink::more_than_is_open_is_refused"]),
 ];
 

@@ -3,9 +3,12 @@
 //! Ids of items, methods, subsidiaries and the like are NetSuite's internal ids, because they are unique and no translation
 //! changes them.
 
+mod events;
 mod orders;
 mod sources;
 
+pub use events::EventConfig;
+pub(crate) use events::is_record_type;
 pub(crate) use orders::check_route_word;
 pub use orders::{DepositConfig, GuestPolicy, OrderConfig, OrderRecord, TaxConfig, TaxMode};
 pub use sources::{
@@ -80,6 +83,9 @@ pub struct NetsuiteConfig {
     /// Item fulfilments.
     #[serde(default)]
     pub fulfillments: FulfillmentConfig,
+    /// Announcements of a user event script; without it none are taken.
+    #[serde(default)]
+    pub events: Option<EventConfig>,
 }
 
 impl NetsuiteConfig {
@@ -104,6 +110,7 @@ impl NetsuiteConfig {
             customers: CustomerConfig::default(),
             prices: PriceConfig::default(),
             fulfillments: FulfillmentConfig::default(),
+            events: None,
         }
     }
 
@@ -141,7 +148,8 @@ impl NetsuiteConfig {
         self.orders.check()?;
         self.inventory.check()?;
         self.customers.check()?;
-        self.prices.check()
+        self.prices.check()?;
+        self.events.as_ref().map_or(Ok(()), EventConfig::check)
     }
 }
 

@@ -4,6 +4,7 @@
 mod world;
 
 mod doctor;
+mod events;
 mod logon;
 mod orders;
 mod traps;

@@ -6,13 +6,14 @@ use erp_core::model::{
     OrderSubmission, Price, PriceScope, RouteTarget,
 };
 use erp_core::prelude::*;
+use erp_core::roles::{RecordKind, RequestParts};
 use erp_testkit::clock::VirtualClock;
 use erp_testkit::conformance::{Failure, Harness, Spot, Verdict as Trial};
 use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::{Fault, FaultPlan, Rule};
 use erp_testkit::model::{SKUS, Sample};
 use netsuite::auth::JwtAlgorithm;
-use netsuite::config::{AdjustmentConfig, TaxMode};
+use netsuite::config::{AdjustmentConfig, EventConfig, TaxMode};
 use netsuite::{NetsuiteAuth, NetsuiteClient, NetsuiteConfig, external_id};
 use netsuite_emulator::{Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, Quirk};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ const MENDING: Duration = Duration::from_secs(60);
 const LOCATIONS: [u64; 2] = [1, 2];
 const EUR: u64 = 1;
 const KEY_FIELD: &str = "custbody_commerce_key";
+const EVENT_SECRET: &str = "what the script and we know, and nobody else";
 
 /// How a client logs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl World {
                 orders.tax.code = Some("1".to_owned());
                 config.inventory.adjustments = Some(AdjustmentConfig::new("58"));
                 config.customers.subsidiary = Some("1".to_owned());
+                config.events = Some(EventConfig::new(EVENT_SECRET));
                 change(config);
             })
             .build()
@@ -212,7 +215,21 @@ impl Harness for World {
     fn secrets(&self) -> Vec<String> {
         let keys = self.emulator.world.tba();
         let key = self.emulator.private_key().lines().nth(1).unwrap_or_default().to_owned();
-        vec![keys.consumer_secret.clone(), keys.token_secret.clone(), key]
+        vec![keys.consumer_secret.clone(), keys.token_secret.clone(), key, EVENT_SECRET.to_owned()]
+    }
+
+    async fn event(&self, record: RecordKind) -> Trial<(RequestParts, Vec<u8>)> {
+        let name = match record {
+            RecordKind::Fulfillments => "itemfulfillment",
+            RecordKind::Inventory => "inventoryadjustment",
+            RecordKind::Customers => "customer",
+            _ => "inventoryitem",
+        };
+        let id = 1000 + self.made.fetch_add(1, Ordering::Relaxed);
+        let body = format!(r#"{{"record":"{name}","id":"{id}","type":"edit"}}"#).into_bytes();
+        let parts =
+            netsuite::events::signed(&EVENT_SECRET.into(), "/events/netsuite", self.clock.now(), &body);
+        Ok((parts, body))
     }
 
     fn submission(&self, order: Order) -> OrderSubmission {

@@ -118,12 +118,13 @@ impl IntoFlow for CustomerFlow {
             let system = self.target.identity().system;
             return Err(Error::config(format!("flow {name}: {system} keeps no customers")));
         };
-        let Options { name, triggers, late_after, mut policy } = self.options;
+        let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = capability.write_horizon;
         policy.look_up = true;
         Ok(Flow {
             name,
             triggers,
+            hints,
             late_after,
             policy,
             workers: capability.concurrency.max(1),

@@ -109,12 +109,13 @@ impl IntoFlow for FulfillmentFlow {
         let Some(sink) = self.sink.capabilities().fulfillment_sink else {
             return Err(Error::config(format!("{} takes no fulfilments", self.sink.identity().system)));
         };
-        let Options { name, triggers, late_after, mut policy } = self.options;
+        let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
         Ok(Flow {
             name,
             triggers,
+            hints,
             late_after,
             policy,
             workers: sink.concurrency.max(1),

@@ -98,7 +98,7 @@ impl IntoFlow for InventoryFlow {
         let Some(sink) = self.sink.capabilities().inventory_sink else {
             return Err(Error::config(format!("{} takes no stock", self.sink.identity().system)));
         };
-        let Options { name, triggers, late_after, mut policy } = self.options;
+        let Options { name, triggers, hints, late_after, mut policy } = self.options;
         let mut shops: Vec<_> = self.locations.values().collect();
         shops.sort();
         if let Some([twice, _]) = shops.windows(2).find(|pair| pair.first() == pair.last()) {
@@ -119,6 +119,7 @@ impl IntoFlow for InventoryFlow {
         Ok(Flow {
             name,
             triggers,
+            hints,
             late_after,
             policy,
             workers: sink.concurrency.max(1),

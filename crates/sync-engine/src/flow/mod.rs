@@ -39,6 +39,8 @@ use std::time::Duration;
 pub struct Flow {
     pub(crate) name: String,
     pub(crate) triggers: Vec<Trigger>,
+    /// Whether its source is read earlier when its records are hinted at.
+    pub(crate) hints: bool,
     pub(crate) late_after: Option<Duration>,
     pub(crate) policy: Policy,
     pub(crate) workers: usize,
@@ -98,13 +100,20 @@ const NAME_MAX: usize = 64;
 pub(crate) struct Options {
     pub(crate) name: String,
     pub(crate) triggers: Vec<Trigger>,
+    pub(crate) hints: bool,
     pub(crate) late_after: Option<Duration>,
     pub(crate) policy: Policy,
 }
 
 impl Options {
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), triggers: Vec::new(), late_after: None, policy: Policy::default() }
+        Self {
+            name: name.to_owned(),
+            triggers: Vec::new(),
+            hints: true,
+            late_after: None,
+            policy: Policy::default(),
+        }
     }
 
     /// # Errors
@@ -154,6 +163,14 @@ macro_rules! shared_options {
             #[must_use]
             pub fn on(mut self, trigger: $crate::trigger::Trigger) -> Self {
                 self.options.triggers.push(trigger);
+                self
+            }
+
+            /// Reads the source by its triggers alone. Without it a [hint](crate::SyncEngine::hint) brings the next read
+            /// forward, which a source that is read as a whole once a night may be too large for.
+            #[must_use]
+            pub fn without_hints(mut self) -> Self {
+                self.options.hints = false;
                 self
             }
 

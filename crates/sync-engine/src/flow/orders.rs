@@ -172,7 +172,7 @@ impl IntoFlow for OrderFlow {
         let Some(sink) = self.sink.capabilities().order_sink else {
             return Err(Error::config(format!("{} takes no orders", self.sink.identity().system)));
         };
-        let Options { name, triggers, late_after, mut policy } = self.options;
+        let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
         let orders = Arc::new(Orders {
@@ -190,6 +190,7 @@ impl IntoFlow for OrderFlow {
         Ok(Flow {
             name,
             triggers,
+            hints,
             late_after,
             policy,
             workers: sink.concurrency.max(1),

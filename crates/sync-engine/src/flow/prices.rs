@@ -90,7 +90,7 @@ impl IntoFlow for PriceFlow {
         let Some(sink) = self.sink.capabilities().price_sink else {
             return Err(Error::config(format!("{} takes no prices", self.sink.identity().system)));
         };
-        let Options { name, triggers, late_after, mut policy } = self.options;
+        let Options { name, triggers, hints, late_after, mut policy } = self.options;
         let mut groups: Vec<_> = self.scopes.values().collect();
         groups.sort();
         if groups.windows(2).any(|pair| pair.first() == pair.last()) {
@@ -110,6 +110,7 @@ impl IntoFlow for PriceFlow {
         Ok(Flow {
             name,
             triggers,
+            hints,
             late_after,
             policy,
             workers: sink.concurrency.max(1),

@@ -4,6 +4,7 @@
 
 mod customers;
 mod flows;
+mod hints;
 mod lanes;
 mod ledger_file;
 mod operators;
