@@ -7,7 +7,7 @@ use crate::dispatch::{Dispatcher, Turnstile};
 use crate::entry::{Admission, Cause, Desired, State};
 use crate::flow::{Env, Flow, IntoFlow};
 use crate::gate::Gates;
-use crate::hint::{Bell, Unheard, rest_after};
+use crate::hint::{BEAT, Bell, Nudge, Unheard, rest_after};
 use crate::ledger::{FeedState, FlowSetup, Ledger, Mark, Select, Sighting, unreadable};
 use crate::narrate::{Narrate, Note, Silent};
 use crate::trigger;
@@ -243,6 +243,9 @@ impl SyncEngine {
                 trouble.get_or_insert(error);
             }
         }
+        if counts().next().is_some() {
+            self.clock.sleep(BEAT).await;
+        }
         for one in first.into_iter().chain(needy) {
             if one.flow.beside.is_empty()
                 && let Err(error) = one.read_once().await?
@@ -288,7 +291,7 @@ impl SyncEngine {
         let beside: BTreeSet<&String> = self.flows.iter().flat_map(|flow| &flow.beside).collect();
         let locks: BTreeMap<&String, Arc<RwLock<()>>> =
             beside.iter().map(|name| (*name, Arc::default())).collect();
-        let nudges: BTreeMap<&String, Arc<Notify>> =
+        let nudges: BTreeMap<&String, Arc<Nudge>> =
             self.flows.iter().map(|flow| (&flow.name, Arc::default())).collect();
         for (flow, bell) in self.flows.iter().zip(&self.bells) {
             let began = self.ledger.began(&flow.name, now).await?;
@@ -416,11 +419,11 @@ struct FlowRun {
     narrate: Arc<dyn Narrate>,
     news: Arc<Notify>,
     /// Somebody wants the source to be read now.
-    nudge: Arc<Notify>,
+    nudge: Arc<Nudge>,
     /// Somebody hints that the source has something new.
     bell: Arc<Bell>,
     /// Of the flows of movements that this one's figures depend on.
-    movements: Vec<Arc<Notify>>,
+    movements: Vec<Arc<Nudge>>,
 }
 
 impl FlowRun {
@@ -439,12 +442,13 @@ impl FlowRun {
                 rest = soon;
             }
             for movements in &self.movements {
-                movements.notify_one();
+                movements.after(ended);
             }
             let wait = next.since(self.env.clock.now());
             let pause = async {
-                let (nudge, sleep) = (self.nudge.notified(), self.env.clock.sleep(wait));
-                let hint = self.bell.ripe(self.env.clock.as_ref(), ended.plus(rest));
+                let clock = self.env.clock.as_ref();
+                let (sleep, nudge) = (clock.sleep(wait), self.nudge.ripe(clock, began));
+                let hint = self.bell.ripe(clock, ended.plus(rest));
                 pin_mut!(nudge, sleep, hint);
                 select(select(nudge, sleep), hint).await;
             };

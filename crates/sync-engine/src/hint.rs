@@ -8,7 +8,7 @@ use erp_core::id::SystemId;
 use erp_core::roles::RecordKind;
 use erp_core::time::{Clock, Timestamp};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -54,6 +54,35 @@ impl Bell {
         }
         let now = clock.now();
         clock.sleep(now.plus(LINGER).max(rested).since(now)).await;
+    }
+}
+
+/// The engine's own wish that a source be read again, by a read that begins after an instant. Unlike a hint it must not be
+/// lost: a count waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Nudge {
+    after: AtomicI64,
+    told: Notify,
+}
+
+/// How much later than the instant such a read begins, so that nothing of the instant itself is missed.
+pub(crate) const BEAT: Duration = Duration::from_secs(1);
+
+impl Nudge {
+    pub(crate) fn after(&self, instant: Timestamp) {
+        self.after.fetch_max(instant.as_micros(), Ordering::SeqCst);
+        self.told.notify_one();
+    }
+
+    /// Waits until such a read is wanted and may begin; the last one began at `began`.
+    pub(crate) async fn ripe(&self, clock: &dyn Clock, began: Timestamp) {
+        loop {
+            let after = Timestamp::from_micros(self.after.load(Ordering::SeqCst));
+            if after >= began {
+                return clock.sleep(after.plus(BEAT).since(clock.now())).await;
+            }
+            self.told.notified().await;
+        }
     }
 }
 

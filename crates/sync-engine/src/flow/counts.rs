@@ -27,7 +27,8 @@ impl InFlight {
     }
 
     /// By how much a count of that instant differs from what the target should hold: what happened before and was not told
-    /// it, less what it was told and happened after. `None` while nobody knows what the target was told.
+    /// it, less what it was told and happened after. `None` while nobody knows what the target was told, or whether what
+    /// happened at that very instant was counted: the next count will know.
     pub(crate) fn moved(&self, sku: &Sku, place: &LocationId, counted: Timestamp) -> Option<Decimal> {
         let Some(moves) = self.0.get(&(sku.as_str().to_uppercase(), place.clone())) else {
             return Some(Decimal::ZERO);
@@ -36,7 +37,8 @@ impl InFlight {
         for (at, change, told) in moves {
             match told {
                 Told::Unsure => return None,
-                Told::No if *at <= counted => moved += change,
+                _ if *at == counted => return None,
+                Told::No if *at < counted => moved += change,
                 Told::Yes if *at > counted => moved -= change,
                 Told::No | Told::Yes => {}
             }
@@ -71,7 +73,9 @@ mod tests {
         let moved = |moves: &[(i64, i64, Told)]| flight(moves).moved(&"a".into(), &"east".into(), at(10));
         assert_eq!(moved(&[]), Some(Decimal::ZERO));
         assert_eq!(moved(&[(9, -5, Told::Yes), (11, -7, Told::No)]), Some(Decimal::ZERO), "both agree");
-        assert_eq!(moved(&[(10, -5, Told::No)]), Some(Decimal::from(-5)), "left, and not told");
+        assert_eq!(moved(&[(9, -5, Told::No)]), Some(Decimal::from(-5)), "left, and not told");
+        assert_eq!(moved(&[(10, -5, Told::No)]), None, "counted or not, nobody knows");
+        assert_eq!(moved(&[(10, -5, Told::Yes)]), None);
         assert_eq!(moved(&[(11, -5, Told::Yes)]), Some(Decimal::from(5)), "told, and left after the count");
         assert_eq!(moved(&[(9, -5, Told::No), (9, 8, Told::No)]), Some(Decimal::from(3)));
         assert_eq!(moved(&[(9, -5, Told::No), (11, -1, Told::Unsure)]), None);

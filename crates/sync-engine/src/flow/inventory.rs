@@ -378,7 +378,8 @@ fn figure(turn: &Turn, counted: Timestamp, until: Option<Timestamp>, flight: &In
             return Figure::Unreadable(Error::unexpected("a stored reading cannot be read").with_source(e));
         }
     };
-    if until.is_some_and(|until| until < counted) {
+    // What happened at the very instant of the count is covered only by a read that began after it.
+    if until.is_some_and(|until| until <= counted) {
         return Figure::Later;
     }
     let Some(moved) = flight.moved(&reading.sku, &reading.location, counted) else {

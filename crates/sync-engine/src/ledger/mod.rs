@@ -441,8 +441,8 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// If the ledger cannot be read.
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>>;
 
-    /// What records of a flow moved: all that the target has not been told of, and what it was told of that happened after
-    /// `since`. What a person wrote off, or the flow excluded, moved nothing in the target and never will.
+    /// What records of a flow moved: all that the target has not been told of, and what it was told of that happened at
+    /// `since` or later. What a person wrote off, or the flow excluded, moved nothing in the target and never will.
     ///
     /// # Errors
     /// If the ledger cannot be read.

@@ -102,7 +102,7 @@ impl Store {
              FROM entries e JOIN moves m ON m.entry = e.id \
              WHERE e.flow = ?1 AND e.state <> 'settled' AND e.state NOT IN ('written_off', 'excluded')";
         const TOLD: &str = "SELECT m.sku, m.place, m.change, m.at, 0 FROM moves m JOIN entries e ON e.id = m.entry \
-             WHERE m.flow = ?1 AND m.at > ?2 AND e.state = 'settled'";
+             WHERE m.flow = ?1 AND m.at >= ?2 AND e.state = 'settled'";
         let mut all = Vec::new();
         for (sql, bound) in [(OPEN, None), (TOLD, Some(since.as_micros()))] {
             let mut get = self.db.prepare_cached(sql).map_err(broken)?;

@@ -123,10 +123,10 @@ impl Stock {
         let moved = looks.0.moved(&level.sku, &place, level.as_of);
         pair.moving = moved.is_none() || moved != looks.1.moved(&level.sku, &place, level.as_of);
         pair.wanted = pair.wanted.map(|value| value.saturating_sub(moved.unwrap_or_default()));
-        pair.told = entries.get(&key).map(|EntryView { entry, .. }| {
-            let since = looks.0.moved(&level.sku, &place, entry.desired.freshness.read_started);
-            entry.units.saturating_sub(since.unwrap_or_default())
-        });
+        let Some(EntryView { entry, .. }) = entries.get(&key) else { return };
+        let since = looks.0.moved(&level.sku, &place, entry.desired.freshness.read_started);
+        pair.moving |= since.is_none();
+        pair.told = since.map(|since| entry.units.saturating_sub(since));
     }
 
     async fn reserved(
@@ -193,7 +193,7 @@ fn book(
             let text = "goods are moving, and the answer is not there yet".to_owned();
             (Category::OnTheWay, text, String::new())
         }
-        _ => explain(wanted, held, pair.told, view),
+        _ => explain(report, wanted, held, pair.told, view),
     };
     let row = report.row(category);
     if let Some(wanted) = wanted {
@@ -212,13 +212,15 @@ fn is_settled(entry: &Entry) -> bool {
 }
 
 fn explain(
+    report: &TieOut,
     wanted: Option<Decimal>,
     held: Option<Decimal>,
     told: Option<Decimal>,
     view: Option<&EntryView>,
 ) -> (Category, String, String) {
     let show = |value: Option<Decimal>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
-    let text = format!("the source makes it {}, the shop holds {}", show(wanted), show(held));
+    let (source, target) = (&report.source, &report.target);
+    let text = format!("{source} makes it {}, {target} holds {}", show(wanted), show(held));
     let Some(EntryView { entry, .. }) = view else {
         return (Category::OnTheWay, format!("{text}; not read yet"), String::new());
     };
