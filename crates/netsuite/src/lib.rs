@@ -78,6 +78,8 @@ mod prices;
 mod records;
 mod restlet;
 mod shipments;
+#[cfg(feature = "soap")]
+pub mod soap;
 pub mod suiteql;
 pub mod wire;
 
