@@ -213,9 +213,12 @@ impl System {
         }
         // All of it is read before any of it is written.
         let sent = self.store.read(|world| {
-            let record = |node: &Node| match node.is(MESSAGES, "record") {
-                true => order::read(world, node),
-                false => Err(Unreadable(format!("Invalid element {}", node.name.local))),
+            let record = |node: &Node| {
+                if node.is(MESSAGES, "record") {
+                    order::read(world, node)
+                } else {
+                    Err(Unreadable(format!("Invalid element {}", node.name.local)))
+                }
             };
             operation.children.iter().map(record).collect::<Result<Vec<Sent>, Unreadable>>()
         })?;

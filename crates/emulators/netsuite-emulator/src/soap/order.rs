@@ -166,7 +166,7 @@ impl Reading<'_> {
         let name = node.name.local.as_str();
         let wrong = || Unreadable(format!("org.xml.sax.SAXException: Bad value for {name}"));
         if shape != Shape::Address && !node.children.is_empty() {
-            return Err(stray(name, &node.children.first().map_or("", |child| &child.name.local).to_owned()));
+            return Err(stray(name, node.children.first().map_or("", |child| &child.name.local)));
         }
         Ok(match shape {
             Shape::Number => number(node)?,

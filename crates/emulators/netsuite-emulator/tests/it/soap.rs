@@ -67,26 +67,15 @@ impl Town {
         }
     }
 
-    fn envelope(&self, header: &str, body: &str) -> String {
-        format!(
-            "<?xml version='1.0'?><s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:x='http://www.w3.org/2001/XMLSchema-instance' xmlns:m='urn:messages_2025_2.platform.webservices.netsuite.com' xmlns:c='urn:core_2025_2.platform.webservices.netsuite.com' xmlns:o='urn:common_2025_2.platform.webservices.netsuite.com' xmlns:t='urn:sales_2025_2.transactions.webservices.netsuite.com'><s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
-        )
-    }
-
-    fn asked(&self, action: &str, envelope: String) -> Asked {
-        let asked = Asked::new("POST", PORT).with("content-type", "text/xml; charset=utf-8");
-        asked.with("soapaction", format!("\"{action}\"")).body(envelope)
-    }
-
     async fn shown(&self, passport: &Passport) -> Answer {
         let header = passport.xml(&self.world.tba().consumer_secret);
-        let envelope = self.envelope(&header, &availability(&[100], ""));
-        self.send(&self.asked("getItemAvailability", envelope)).await
+        let body = availability(&[100], "");
+        self.send(&asked("getItemAvailability", envelope(&header, &body))).await
     }
 
     async fn soap(&self, action: &str, body: &str) -> Answer {
         let header = self.passport().xml(&self.world.tba().consumer_secret);
-        self.send(&self.asked(action, self.envelope(&header, body))).await
+        self.send(&asked(action, envelope(&header, body))).await
     }
 
     async fn upsert(&self, records: &str) -> Answer {
@@ -96,6 +85,17 @@ impl Town {
     async fn available(&self, items: &[u64], since: &str) -> Answer {
         self.soap("getItemAvailability", &availability(items, since)).await
     }
+}
+
+fn envelope(header: &str, body: &str) -> String {
+    format!(
+        "<?xml version='1.0'?><s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:x='http://www.w3.org/2001/XMLSchema-instance' xmlns:m='urn:messages_2025_2.platform.webservices.netsuite.com' xmlns:c='urn:core_2025_2.platform.webservices.netsuite.com' xmlns:o='urn:common_2025_2.platform.webservices.netsuite.com' xmlns:t='urn:sales_2025_2.transactions.webservices.netsuite.com'><s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    )
+}
+
+fn asked(action: &str, envelope: String) -> Asked {
+    let asked = Asked::new("POST", PORT).with("content-type", "text/xml; charset=utf-8");
+    asked.with("soapaction", format!("\"{action}\"")).body(envelope)
 }
 
 fn availability(items: &[u64], since: &str) -> String {
@@ -189,12 +189,12 @@ async fn passports_are_refused_fault_by_fault() {
     for (header, reason) in
         [(String::new(), "MissingCredentials"), (xml() + &xml(), "Ambiguous authentication")]
     {
-        let asked = town.asked("getItemAvailability", town.envelope(&header, &body));
-        assert_eq!(codes(&town.send(&asked).await), ["INVALID_LOGIN_CREDENTIALS"]);
+        let request = asked("getItemAvailability", envelope(&header, &body));
+        assert_eq!(codes(&town.send(&request).await), ["INVALID_LOGIN_CREDENTIALS"]);
         assert_eq!(town.world.audit().last().map(String::as_str), Some(reason));
     }
-    let asked = town.asked("getItemAvailability", town.envelope(&xml(), &body));
-    let both = asked.with("authorization", town.bearer().await);
+    let request = asked("getItemAvailability", envelope(&xml(), &body));
+    let both = request.with("authorization", town.bearer().await);
     assert_eq!(codes(&town.send(&both).await), ["INVALID_LOGIN_CREDENTIALS"], "two log-ons are ambiguous");
     town.world.block_integration(true);
     assert_eq!(town.shown(&good()).await.status, 500);
@@ -265,31 +265,25 @@ async fn what_is_no_request_of_this_version_is_a_fault() {
     let town = Town::new();
     let header = || town.passport().xml(&town.world.tba().consumer_secret);
     let body = availability(&[100], "");
-    let envelope = || town.envelope(&header(), &body);
+    let whole = || envelope(&header(), &body);
     let at = |path: &str| {
         Asked::new("POST", path).with("content-type", "text/xml").with("soapaction", "getItemAvailability")
     };
     for (asked, says) in [
-        (at("/services/NetSuitePort_2019_1").body(envelope()), "UNSUPPORTED_WS_VERSION"),
-        (
-            at(PORT).body(envelope().replace("messages_2025_2", "messages_2023_2")),
-            "INVALID_LOGIN_CREDENTIALS",
-        ),
+        (at("/services/NetSuitePort_2019_1").body(whole()), "UNSUPPORTED_WS_VERSION"),
+        (at(PORT).body(whole().replace("messages_2025_2", "messages_2023_2")), "INVALID_LOGIN_CREDENTIALS"),
         (at(PORT).body("<a>"), "SAXParseException"),
         (at(PORT).body("<a/>"), "Bad envelope"),
-        (Asked::new("POST", PORT).with("content-type", "text/xml").body(envelope()), "no SOAPAction header!"),
-        (Asked::new("POST", PORT).with("soapaction", "x").body(envelope()), "content type"),
-        (town.asked("upsertList", envelope()), "not the operation"),
-        (town.asked("search", town.envelope(&header(), "<m:search/>")), "not emulated"),
-        (town.asked("search", town.envelope(&header(), "<c:search/>")), "UNSUPPORTED_WS_VERSION"),
-        (town.asked("search", town.envelope(&header(), "")), "one operation"),
+        (Asked::new("POST", PORT).with("content-type", "text/xml").body(whole()), "no SOAPAction header!"),
+        (Asked::new("POST", PORT).with("soapaction", "x").body(whole()), "content type"),
+        (asked("upsertList", whole()), "not the operation"),
+        (asked("search", envelope(&header(), "<m:search/>")), "not emulated"),
+        (asked("search", envelope(&header(), "<c:search/>")), "UNSUPPORTED_WS_VERSION"),
+        (asked("search", envelope(&header(), "")), "one operation"),
         (
-            town.asked(
+            asked(
                 "upsertList",
-                town.envelope(
-                    &header(),
-                    &format!("<m:upsertList>{}</m:upsertList>", "<m:record/>".repeat(201)),
-                ),
+                envelope(&header(), &format!("<m:upsertList>{}</m:upsertList>", "<m:record/>".repeat(201))),
             ),
             "MAX_RCRDS_EXCEEDED",
         ),
