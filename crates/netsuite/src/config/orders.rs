@@ -272,7 +272,7 @@ impl OrderConfig {
             return Ok(());
         }
         let needs = if !built {
-            "a build with the feature \"soap\" of the crate netsuite"
+            "a build with the feature \"soap\" of the crate netsuite (\"netsuite-soap\" of commerce-sync)"
         } else if !tokens {
             "auth.type = \"tba\": SOAP takes token-based authentication only"
         } else if self.record == OrderRecord::CashSale {

@@ -5,4 +5,5 @@ mod world;
 
 mod doctor;
 mod orders;
+mod soap;
 mod traps;
