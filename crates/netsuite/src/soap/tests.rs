@@ -277,11 +277,3 @@ async fn soap_takes_tokens_only_and_says_so() {
         });
     assert!(legacy.build().unwrap_err().message().contains("legacy"));
 }
-
-#[test]
-fn the_same_account_shares_its_lanes_between_rest_and_soap() {
-    let stage = Stage::new();
-    let soap = stage.client.0.soap.as_ref().unwrap();
-    assert_eq!(soap.quota().lanes(), stage.client.lanes());
-    drop(stage);
-}
