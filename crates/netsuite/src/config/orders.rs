@@ -157,7 +157,8 @@ pub enum TaxMode {
     Codes,
     /// Legacy tax in accounts that do not: each line has a tax code and its rate, and sales orders are created by SOAP,
     /// while there is SOAP. Needs the feature `soap` and token-based authentication. Orders are read, amended and closed by
-    /// REST, which leaves the codes of their lines as they are.
+    /// REST, which leaves the codes of their lines as they are: a line that is added later needs a code, which such an
+    /// account may refuse by REST, and the order is held with NetSuite's own words then.
     Legacy,
     /// The shop's tax is a line of its own.
     Item,

@@ -197,8 +197,11 @@ impl NetsuiteClient {
             return Ok(Vec::new());
         }
         let response = self.soap_call(cx, call, "upsertList", &operation).await?;
-        self.written(&response.body, orders)
-            .map_err(|error| error.with_effect(Effect::Unknown).with_operation(call.operation))
+        let written = self
+            .written(&response.body, orders)
+            .map_err(|error| error.with_effect(Effect::Unknown).with_operation(call.operation))?;
+        let named = |told: Result<Written>| told.map_err(|error| error.with_operation(call.operation));
+        Ok(written.into_iter().map(named).collect())
     }
 
     fn upsert_operation(&self, orders: &[Body]) -> Result<Element> {

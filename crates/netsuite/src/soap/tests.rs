@@ -111,7 +111,7 @@ async fn each_record_has_an_outcome_of_its_own() {
     assert_eq!(told[0].as_ref().unwrap().id, "970");
     let error = told[1].as_ref().unwrap_err();
     assert_eq!((error.code(), error.effect()), ("erp.invalid", Effect::None));
-    assert_eq!(error.fields()[0].path, "entity");
+    assert_eq!((error.fields()[0].path.as_str(), error.operation()), ("entity", "netsuite.upsert_list"));
     let ErrorKind::Permission { missing } = told[2].as_ref().unwrap_err().kind() else { panic!("{told:?}") };
     assert!(missing[0].contains("TRAN_SALESORD"), "{missing:?}");
     let sent = &stage.script.sent()[0];
