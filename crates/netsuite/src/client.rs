@@ -2,7 +2,7 @@
 
 use crate::account::{AccountId, Hosts};
 use crate::auth::{NetsuiteAuth, SecretSource};
-use crate::config::NetsuiteConfig;
+use crate::config::{NetsuiteConfig, TaxMode};
 use crate::error::NetsuiteErrors;
 use crate::events::Events;
 use crate::lookup::Lookups;
@@ -35,6 +35,9 @@ pub(crate) struct Inner {
     pub(crate) config: NetsuiteConfig,
     pub(crate) hosts: Hosts,
     pub(crate) http: HttpClient,
+    /// The way by SOAP; `None` for a log-on that it does not take.
+    #[cfg(feature = "soap")]
+    pub(crate) soap: Option<HttpClient>,
     pub(crate) oauth2: Option<Arc<OAuth2>>,
     pub(crate) lookups: Lookups,
     pub(crate) events: Option<Events>,
@@ -197,9 +200,13 @@ impl Connector for NetsuiteClient {
     fn capabilities(&self) -> Capabilities {
         let config = &self.0.config;
         let mut capabilities = Capabilities::default();
-        let order_sink = SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon)
-            .with_bulk(1, config.concurrency)
-            .with_revise();
+        let guard = match config.orders.tax.mode {
+            // SOAP's upsert overwrites.
+            TaxMode::Legacy => Idempotency::LookupThenCreate,
+            _ => Idempotency::UniqueExternalId,
+        };
+        let order_sink =
+            SinkCapability::new(guard, config.write_horizon).with_bulk(1, config.concurrency).with_revise();
         capabilities.order_sink = Some(order_sink);
         capabilities.inventory_source =
             Some(SourceCapability::new(DeltaKind::FullScan, false, config.page_size));
@@ -376,6 +383,8 @@ impl NetsuiteClientBuilder {
                 config.account
             )));
         }
+        #[cfg(feature = "soap")]
+        let signs_itself = authorize.is_none();
         let (authorize, oauth2) = match authorize {
             Some(authorize) => (authorize, None),
             None => {
@@ -389,6 +398,17 @@ impl NetsuiteClientBuilder {
         let limits = Limits::new().with_concurrency(config.concurrency).with_strangers(config.order_lanes);
         let name = format!("{} account {}", hosts.suitetalk, config.account);
         let quota = Quota::shared(&name, limits, Arc::clone(&clock));
+        #[cfg(feature = "soap")]
+        let soap = if signs_itself {
+            let (transport, clock) = (transport.clone(), Arc::clone(&clock));
+            crate::soap::connect(&system, &config, &hosts, quota.clone(), transport, clock)?
+        } else if config.orders.tax.mode == TaxMode::Legacy {
+            return Err(Error::config(
+                "orders.tax.mode = \"legacy\" signs SOAP requests itself; say auth(NetsuiteAuth::tba(…)) and no authoriser of one's own",
+            ));
+        } else {
+            None
+        };
         let errors = Arc::new(NetsuiteErrors::new(system.clone()));
         let mut http = HttpClient::builder(system.clone(), &hosts.suitetalk, errors)
             .authorize(authorize)
@@ -403,6 +423,8 @@ impl NetsuiteClientBuilder {
         }
         Ok(NetsuiteClient(Arc::new(Inner {
             http: http.build()?,
+            #[cfg(feature = "soap")]
+            soap,
             system,
             config,
             hosts,

@@ -47,6 +47,10 @@ pub(crate) async fn probe(client: &NetsuiteClient, cx: &Context, needs: &[Need])
     }
     if needs.contains(&Need::WriteOrders) {
         findings.extend(order_settings(client, cx).await);
+        #[cfg(feature = "soap")]
+        if client.config().orders.tax.mode == crate::config::TaxMode::Legacy {
+            findings.extend(soap(client, cx).await);
+        }
     }
     if needs.iter().any(|need| matches!(need, Need::ReadCustomers | Need::ReadFulfillments)) {
         findings.push(zone(client, cx).await);
@@ -387,6 +391,30 @@ async fn order_settings(client: &NetsuiteClient, cx: &Context) -> Vec<Finding> {
             ));
         }
     }
+    findings
+}
+
+/// Whether the role is let in by SOAP, where orders need it. The item that is asked for need not be there.
+#[cfg(feature = "soap")]
+async fn soap(client: &NetsuiteClient, cx: &Context) -> Vec<Finding> {
+    let ends = "Let NetSuite compute tax, move to SuiteTax, or carry tax as an item, before it does";
+    let mut findings = vec![Finding::warning("orders by SOAP", crate::soap::SOAP_ENDS, ends)];
+    let check = "log on by SOAP";
+    let Some(permission) = by_id("ADMI_WEBSERVICES") else { return findings };
+    let lack = Lack::of(permission, Level::Full);
+    let names_it = |missing: &Vec<String>| missing.iter().any(|missing| missing.contains(permission.id));
+    let told = client.get_item_availability(cx, &[RecordRef::id("1")], None).await;
+    findings.push(match told.as_ref().map_err(|error| (error, error.kind())) {
+        Ok(_) | Err((_, ErrorKind::Invalid { .. } | ErrorKind::NotFound)) => Finding::good(check, "allowed"),
+        // Let in, and then without a right that is told of elsewhere.
+        Err((_, ErrorKind::Permission { missing })) if !names_it(missing) => Finding::good(check, "allowed"),
+        Err((error, ErrorKind::Config)) => {
+            let feature = "Enable SOAP Web Services at Setup > Company > Enable Features > SuiteCloud";
+            Finding::bad(check, error.message(), feature)
+        }
+        Err((error, ErrorKind::Auth)) => refused_log_on(client, cx, check, error).await,
+        Err((error, _)) => trouble(check, error, &lack),
+    });
     findings
 }
 

@@ -20,6 +20,8 @@
 //! | 500 `UNEXPECTED_ERROR`, 502, 503, 504 | `Transient` | unknown |
 //! | 2xx with a web page | `Malformed` | unknown |
 //!
+//! SOAP takes its codes from the same list; its faults have a table of their own (the module `soap`).
+//!
 //! Source: Oracle's online help, section 156570709583 (codes and statuses) and 4634920277 (RESTlets).
 
 use crate::permission::{self, Lack};
@@ -84,10 +86,43 @@ impl Detail {
         self.path.clone().or(query).or_else(|| self.header.clone()).unwrap_or_default()
     }
 
-    /// The sentence, with nothing in it that looks like a person's address.
     fn sentence(&self) -> String {
-        redact::text(&self.text).chars().take(400).collect()
+        sentence(&self.text)
     }
+}
+
+/// NetSuite's sentence, with nothing in it that looks like a person's address.
+fn sentence(text: &str) -> String {
+    redact::text(text).chars().take(400).collect()
+}
+
+/// One thing that SOAP says is wrong.
+#[cfg(feature = "soap")]
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) code: String,
+    pub(crate) text: String,
+    /// What it is about, as a path into the body that REST would get; empty if that is not known.
+    pub(crate) place: String,
+}
+
+#[cfg(feature = "soap")]
+impl Word {
+    pub(crate) fn sentence(&self) -> String {
+        let text = if self.text.is_empty() { &self.code } else { &self.text };
+        sentence(text)
+    }
+}
+
+/// What can be done about what SOAP says, by the codes that it shares with REST.
+#[cfg(feature = "soap")]
+pub(crate) fn judge(words: Vec<Word>, lost: Effect) -> Error {
+    let detail = |word: Word| {
+        let path = Some(word.place).filter(|place| !place.is_empty());
+        Detail { text: word.text, code: word.code, path, ..Detail::default() }
+    };
+    let said = Said { details: words.into_iter().map(detail).collect(), title: String::new() };
+    by_code(&said, 0, lost).unwrap_or_else(|| Error::invalid_fields(said.sentence(), said.fields()))
 }
 
 /// What an answer says is wrong, whichever of NetSuite's three forms it has.

@@ -1,5 +1,5 @@
 //! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders in; stock, prices and fulfilments out;
-//! customers both ways.
+//! customers both ways. What only SOAP can do is behind the feature `soap`.
 //!
 //! ```
 //! use erp_core::prelude::*;
@@ -37,6 +37,13 @@
 //!
 //! A certificate that is mapped to the integration record, role and user (machine to machine) is the default. Token-based
 //! authentication works while it lasts ([`auth::TBA_ENDS`]).
+//!
+//! # SOAP, while it lasts
+//!
+//! The feature `soap`, off by default, adds the two things that REST cannot do: creating sales orders in accounts with legacy
+//! tax (`orders.tax.mode = "legacy"`) and `get_item_availability`. It needs token-based authentication. Oracle removes SOAP:
+//! from release 2027.1 only its last endpoint, 2025.2, is supported and no new integration can log on with tokens; with
+//! 2028.2 SOAP is gone. Do not begin with it where anything else will do.
 //!
 //! # Money
 //!
@@ -80,6 +87,8 @@ mod prices;
 mod records;
 mod restlet;
 mod shipments;
+#[cfg(feature = "soap")]
+pub mod soap;
 pub mod suiteql;
 pub mod wire;
 

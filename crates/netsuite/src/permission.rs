@@ -61,6 +61,7 @@ macro_rules! permissions {
 permissions! {
     "Setup" {
         ADMI_RESTWEBSERVICES "REST Web Services",
+        ADMI_WEBSERVICES "SOAP Web Services",
         ADMI_LOGIN_OAUTH2 "Log In using OAuth 2.0 Access Tokens",
         ADMI_LOGIN_OAUTH "Log In using Access Tokens",
         ADMI_DELETEDRECORD "Deleted Records",

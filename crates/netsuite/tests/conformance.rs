@@ -1,4 +1,4 @@
-//! The suite that every connector runs, over the emulator: with both ways of logging on.
+//! The suite that every connector runs, over the emulator: with both ways of logging on, and with orders by SOAP.
 
 mod world;
 
@@ -11,7 +11,7 @@ use world::{LogOn, World};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut all: Vec<Trial> = Vec::new();
-    for (name, log_on) in [("oauth2::", LogOn::Oauth2), ("tba::", LogOn::Tba)] {
+    for (name, log_on) in [("oauth2::", LogOn::Oauth2), ("tba::", LogOn::Tba), ("soap::", LogOn::Soap)] {
         let trials = conformance::trials(name, move || async move {
             let harness: Arc<dyn Harness> = Arc::new(World::start(log_on, &[]).await);
             harness

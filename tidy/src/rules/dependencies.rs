@@ -35,7 +35,8 @@ pub const HOUSE: &[Room] = &[
     Room {
         name: "netsuite",
         may: &["erp-core", "erp-http"],
-        tests_may: &["erp-testkit", "netsuite-emulator"],
+        // Itself, to switch its own features on for its tests.
+        tests_may: &["erp-testkit", "netsuite", "netsuite-emulator"],
     },
     Room { name: "sync-engine", may: &["erp-core"], tests_may: &["erp-testkit"] },
     Room { name: "erp-testkit", may: &["erp-core"], tests_may: &[] },

@@ -37,6 +37,7 @@ impl Level {
 /// Id, tab and name, as the role's page shows them.
 const NAMES: &[(&str, &str, &str)] = &[
     ("ADMI_RESTWEBSERVICES", "Setup", "REST Web Services"),
+    ("ADMI_WEBSERVICES", "Setup", "SOAP Web Services"),
     ("ADMI_LOGIN_OAUTH2", "Setup", "Log In using OAuth 2.0 Access Tokens"),
     ("ADMI_LOGIN_OAUTH", "Setup", "Log In using Access Tokens"),
     ("ADMI_DELETEDRECORD", "Setup", "Deleted Records"),

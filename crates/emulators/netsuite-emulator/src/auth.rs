@@ -150,6 +150,18 @@ pub(crate) struct Door {
     memory: Mutex<Memory>,
 }
 
+/// What a token passport says; what is missing is empty.
+#[derive(Clone, Copy)]
+pub(crate) struct Passport<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) consumer_key: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) nonce: &'a str,
+    pub(crate) timestamp: &'a str,
+    pub(crate) signature: &'a str,
+    pub(crate) algorithm: &'a str,
+}
+
 /// How somebody logged on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -250,30 +262,57 @@ impl Door {
     }
 
     fn signed(&self, exchange: &Exchange, header: &str) -> Result<(), Refusal> {
-        let locked = self.memory().locked_until;
-        if locked.is_some_and(|until| until > exchange.at) {
-            return self.refuse(exchange, "temporary_locked");
-        }
-        match self.check_signature(exchange, header) {
-            Ok(()) => {
-                self.memory().failures = 0;
-                Ok(())
-            }
-            Err(reason) => {
-                let mut memory = self.memory();
+        let counted = self.counted(exchange.at, || self.check_signature(exchange, header));
+        counted.map_err(|_| Refusal::login())
+    }
+
+    /// A log-on by keys: five refusals lock the user, by whichever service. The reason of a refusal goes to the audit trail.
+    fn counted(
+        &self,
+        at: Timestamp,
+        check: impl FnOnce() -> Result<(), &'static str>,
+    ) -> Result<(), &'static str> {
+        let locked = self.memory().locked_until.is_some_and(|until| until > at);
+        let checked = if locked { Err("temporary_locked") } else { check() };
+        let mut memory = self.memory();
+        match checked {
+            Ok(()) => memory.failures = 0,
+            Err(_) if locked => {}
+            Err(_) => {
                 memory.failures += 1;
                 if memory.failures >= FAILURES_MAX {
-                    memory.locked_until = Some(exchange.at.plus(LOCKED));
+                    memory.locked_until = Some(at.plus(LOCKED));
                     memory.failures = 0;
                 }
-                drop(memory);
-                self.refuse(exchange, reason)
             }
         }
+        drop(memory);
+        if let Err(reason) = checked {
+            self.note(at, reason, false);
+        }
+        checked
+    }
+
+    /// Lets in whoever shows a token passport, or says why not.
+    pub(crate) fn show(&self, at: Timestamp, passport: &Passport<'_>) -> Result<(), &'static str> {
+        self.counted(at, || self.check_passport(at, passport))
+    }
+
+    fn check_passport(&self, at: Timestamp, passport: &Passport<'_>) -> Result<(), &'static str> {
+        let Passport { account, consumer_key, token, nonce, timestamp, signature, algorithm } = *passport;
+        let parts = [account, consumer_key, token, nonce, timestamp, signature, algorithm];
+        if parts.iter().any(|part| part.is_empty()) {
+            return Err("MissingTokenPassportRequiredFields");
+        }
+        if account != self.credentials.account {
+            return Err("InvalidAccount");
+        }
+        self.check_keys(at, algorithm, (consumer_key, token), (nonce, timestamp))?;
+        let text = [account, consumer_key, token, nonce, timestamp].map(encode).join("&");
+        self.check_tag(&text, signature)
     }
 
     fn check_signature(&self, exchange: &Exchange, header: &str) -> Result<(), &'static str> {
-        let keys = &self.credentials.tba;
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
         for part in header.split(',') {
             let (name, value) = part.trim().split_once('=').ok_or("parameter_rejected")?;
@@ -290,24 +329,42 @@ impl Door {
         if field("realm")? != self.credentials.account {
             return Err("InvalidRealm");
         }
-        if field("oauth_signature_method")? != "HMAC-SHA256" {
-            return Err("UnknownAlgorithm");
-        }
         if fields.get("oauth_version").is_some_and(|version| version != "1.0") {
             return Err("VersionRejected");
         }
-        if field("oauth_consumer_key")? != keys.consumer_key {
+        self.check_keys(
+            exchange.at,
+            field("oauth_signature_method")?,
+            (field("oauth_consumer_key")?, field("oauth_token")?),
+            (field("oauth_nonce")?, field("oauth_timestamp")?),
+        )?;
+        let base = base_string(exchange, "http", &fields).ok_or("parameter_rejected")?;
+        self.check_tag(&base, field("oauth_signature")?)
+    }
+
+    /// What both ways of showing keys have in common: known keys, a fresh time, a nonce that never was.
+    fn check_keys(
+        &self,
+        now: Timestamp,
+        algorithm: &str,
+        (consumer_key, token): (&str, &str),
+        (nonce, stamp): (&str, &str),
+    ) -> Result<(), &'static str> {
+        let keys = &self.credentials.tba;
+        if algorithm != "HMAC-SHA256" {
+            return Err("UnknownAlgorithm");
+        }
+        if consumer_key != keys.consumer_key {
             return Err("consumer_key_unknown");
         }
-        if field("oauth_token")? != keys.token {
+        if token != keys.token {
             return Err("token_rejected");
         }
         if self.memory().blocked {
             return Err("consumer_key_refused");
         }
-        let (nonce, stamp) = (field("oauth_nonce")?, field("oauth_timestamp")?);
         let at: i64 = stamp.parse().map_err(|_| "InvalidTimestamp")?;
-        if (at - exchange.at.as_secs()).abs() > SKEW {
+        if (at - now.as_secs()).abs() > SKEW {
             return Err("InvalidTimestamp");
         }
         if nonce.len() < 6 {
@@ -316,11 +373,15 @@ impl Door {
         if !self.memory().nonces.insert((nonce.to_owned(), stamp.to_owned())) {
             return Err("NonceUsed");
         }
-        let base = base_string(exchange, "http", &fields).ok_or("parameter_rejected")?;
+        Ok(())
+    }
+
+    fn check_tag(&self, text: &str, signature: &str) -> Result<(), &'static str> {
+        let keys = &self.credentials.tba;
         let key = format!("{}&{}", encode(&keys.consumer_secret), encode(&keys.token_secret));
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-        let given = BASE64_STANDARD.decode(field("oauth_signature")?).map_err(|_| "InvalidSignature")?;
-        hmac::verify(&key, base.as_bytes(), &given).map_err(|_| "InvalidSignature")
+        let given = BASE64_STANDARD.decode(signature).map_err(|_| "InvalidSignature")?;
+        hmac::verify(&key, text.as_bytes(), &given).map_err(|_| "InvalidSignature")
     }
 
     /// The token endpoint.
@@ -586,6 +647,54 @@ mod tests {
             };
             let base = base_string(&exchange, "https", &fields).unwrap();
             assert_eq!(BASE64_STANDARD.encode(hmac::sign(&key, base.as_bytes())), signature, "{base}");
+        }
+    }
+
+    /// As Oracle prints it, and as another library (oauthlib) made it.
+    #[test]
+    fn a_passport_is_what_others_make_of_the_same_values() {
+        let known = [
+            (
+                TbaKeys {
+                    consumer_key: "ef40afdd8abaac111b13825dd5e5e2ddddb44f86d5a0dd6dcf38c20aae6b67e4"
+                        .to_owned(),
+                    consumer_secret: "d26ad321a4b2f23b0741c8d38392ce01c3e23e109df6c96eac6d099e9ab9e8b5"
+                        .to_owned(),
+                    token: "2b0ce516420110bcbd36b69e99196d1b7f6de3c6234c5afb799b73d87569f5cc".to_owned(),
+                    token_secret: "c29a677df7d5439a458c063654187e3d678d73aca8e3c9d8bea1478a3eb0d295"
+                        .to_owned(),
+                },
+                ("123456", "fjaLirsIcCGVZWzBX0pg", "1508242306"),
+                "tIcC5zyKUmycB5Ml/cNxOHDusw03Y5KPQiXVNUHHp4U=",
+            ),
+            (
+                TbaKeys {
+                    consumer_key: "cccccccccccccccc0123456789abcdef0123456789abcdef0123456789abcdef"
+                        .to_owned(),
+                    consumer_secret: "5555555555555555fedcba9876543210fedcba9876543210fedcba9876543210"
+                        .to_owned(),
+                    token: "77777777777777770f1e2d3c4b5a69780f1e2d3c4b5a69780f1e2d3c4b5a6978".to_owned(),
+                    token_secret: "aaaaaaaaaaaaaaaa13579bdf02468ace13579bdf02468ace13579bdf02468ace"
+                        .to_owned(),
+                },
+                ("1234567_SB1", "k3Xw0ZpQ7nVbT2mR8sLd", "1795392000"),
+                "K9i1oJjhNv8f4JQnQHSEGynI9nTJrFiIUp0s6rSdoWI=",
+            ),
+        ];
+        for (tba, (account, nonce, timestamp), signature) in known {
+            let at = Timestamp::from_secs(timestamp.parse().unwrap());
+            let (consumer_key, token) = (tba.consumer_key.clone(), tba.token.clone());
+            let credentials = Credentials {
+                account: account.to_owned(),
+                client_id: String::new(),
+                certificate_id: String::new(),
+                private_key: String::new(),
+                tba,
+            };
+            let algorithm = "HMAC-SHA256";
+            let (consumer_key, token) = (consumer_key.as_str(), token.as_str());
+            let passport = Passport { account, consumer_key, token, nonce, timestamp, signature, algorithm };
+            assert_eq!(Door::new(credentials, false).show(at, &passport), Ok(()), "{account}");
         }
     }
 }

@@ -35,6 +35,7 @@
 //! | transforms | order to fulfilment, invoice, cash sale, return; return to receipt, credit, refund; invoice to credit; cash sale to refund |
 //! | jobs | `respond-async` with idempotency keys; batches of up to 100 records |
 //! | SuiteQL | a parsed subset of Oracle's dialect over items, stock, prices, customers, transactions, lines and their links, parcels, deletions, periods, roles, log-ons |
+//! | SOAP | `upsertList` of sales orders with legacy tax and `getItemAvailability` at endpoint 2025.2, by token passport; faults, and a status for each record |
 //! | RESTlets | whatever the world deploys, with the script service's own refusals |
 //! | roles | each record and table asks for its permission at a level; refusals are NetSuite's own sentences |
 //! | governance | so many requests at once; those beyond are refused with 429 and do nothing |
@@ -45,7 +46,7 @@
 //!
 //! # What it does not emulate
 //!
-//! Scripts and workflows beyond a lock and a RESTlet; SOAP; reads in batches; serial and lot numbers; bins; item groups;
+//! Scripts and workflows beyond a lock and a RESTlet; the rest of SOAP; reads in batches; serial and lot numbers; bins; item groups;
 //! promotions; transfer orders; the general ledger.
 
 mod access;
@@ -67,6 +68,7 @@ mod restlet;
 mod sales;
 mod search;
 mod seed;
+mod soap;
 mod sql;
 mod state;
 mod stock;

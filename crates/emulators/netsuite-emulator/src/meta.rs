@@ -46,7 +46,7 @@ pub(crate) struct RecordMeta {
 }
 
 const HEAD: &str = "id text!; externalId text; tranId text!; tranDate date; memo text; createdDate text!; lastModifiedDate text!; subsidiary ref:subsidiary; currency ref:currency; customForm ref:form; location ref:location; department ref:department; class ref:class; createdFrom ref:transaction!; status enum!";
-const SALE: &str = "entity ref:customer; otherRefNum text; email text; orderStatus enum; billingAddress sub:address; shippingAddress sub:address; shipMethod ref:shipItem; shippingCost num; handlingCost num; shippingTaxCode ref:taxCode; discountItem ref:item; discountRate num; discountTotal num!; subtotal num!; taxTotal num!; total num!; terms ref:term; paymentMethod ref:paymentMethod; taxDetailsOverride flag; taxDetails lines:taxDetail; item lines:saleLine";
+const SALE: &str = "entity ref:customer; otherRefNum text; email text; orderStatus enum; billingAddress sub:address; shippingAddress sub:address; shipMethod ref:shipItem; shippingCost num; handlingCost num; shippingTaxCode ref:taxCode; shippingTax1Rate num!; discountItem ref:item; discountRate num; discountTotal num!; subtotal num!; taxTotal num!; total num!; terms ref:term; paymentMethod ref:paymentMethod; taxDetailsOverride flag; taxDetails lines:taxDetail; item lines:saleLine";
 const ITEM: &str = "id text!; externalId text; itemId text; displayName text; itemType enum!; isInactive flag; subsidiary ref:subsidiary; member lines:member; createdDate text!; lastModifiedDate text!";
 const LIST: &str = "id text!; externalId text; name text!; symbol text!; number text!; isInactive flag!; lastModifiedDate text!";
 const PACKAGES: &str = "package lines:package; packageUps lines:packageUps; packageUsps lines:packageUsps; packageFedEx lines:packageFedEx; shipmentPackage lines:shipmentPackage";
@@ -62,7 +62,7 @@ const LISTS: &[(&str, &str)] = &[
     ),
     (
         "saleLine",
-        "line num; lineUniqueKey num!; item ref:item; description text; quantity num; rate num; amount num; price ref:priceLevel; location ref:location; taxCode ref:taxCode; isTaxable flag; units text; isClosed flag; taxDetailsReference text; grossAmt num; tax1Amt num!; quantityFulfilled num!; quantityBilled num!; quantityCommitted num!; itemType enum!; orderLine num; quantityPicked num!; quantityPacked num!; quantityReturned num!; quantityReceived num!; quantityCredited num!",
+        "line num; lineUniqueKey num!; item ref:item; description text; quantity num; rate num; amount num; price ref:priceLevel; location ref:location; taxCode ref:taxCode; isTaxable flag; units text; isClosed flag; taxDetailsReference text; grossAmt num; tax1Amt num!; taxRate1 num!; quantityFulfilled num!; quantityBilled num!; quantityCommitted num!; itemType enum!; orderLine num; quantityPicked num!; quantityPacked num!; quantityReturned num!; quantityReceived num!; quantityCredited num!",
     ),
     (
         "taxDetail",

@@ -14,6 +14,7 @@ use crate::refusal::Refusal;
 use crate::restlet::{self, Scripts};
 use crate::sales;
 use crate::search::Filter;
+use crate::soap;
 use crate::state::{Change, Stored, World};
 use async_trait::async_trait;
 use erp_core::time::{Clock, Timestamp};
@@ -109,6 +110,9 @@ impl System {
         }
         if path == "/rest/datacenterurls" {
             return datacenter(exchange);
+        }
+        if path.starts_with(soap::PORTS) {
+            return self.soap(exchange).await;
         }
         let script = path == RESTLET;
         let scope = if script { "restlets" } else { "rest_webservices" };
@@ -221,8 +225,9 @@ impl System {
         meta::record(name).filter(|record| !self.is_off(record.name)).ok_or_else(missing)
     }
 
-    fn ask<'a>(&'a self, world: &'a World, now: Timestamp) -> Ask<'a> {
-        Ask { world, now, quirks: &self.options.quirks }
+    pub(crate) fn ask<'a>(&'a self, world: &'a World, now: Timestamp) -> Ask<'a> {
+        let quirks = &self.options.quirks;
+        Ask { world, now, quirks, codes: quirks.contains(&Quirk::LegacyTaxInRest) }
     }
 
     fn check(&self, world: &World, record: &RecordMeta, level: Level) -> Result<(), Refusal> {

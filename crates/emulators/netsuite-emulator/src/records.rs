@@ -18,6 +18,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) world: &'a World,
     pub(crate) now: Timestamp,
     pub(crate) quirks: &'a BTreeSet<Quirk>,
+    /// Whether whoever asks may give lines the tax codes of legacy tax: people and SOAP may, REST may not.
+    pub(crate) codes: bool,
 }
 
 /// Records that references are looked up in, and what stores them.

@@ -70,6 +70,11 @@ impl Refusal {
         )
     }
 
+    /// Its first code and sentence.
+    pub(crate) fn said(&self) -> (&'static str, &str) {
+        self.details.first().map_or(("UNEXPECTED_ERROR", ""), |detail| (detail.code, &detail.text))
+    }
+
     fn point(&mut self, kind: &'static str, path: impl Into<String>) {
         if let Some(first) = self.details.first_mut() {
             first.path = Some((kind, path.into()));

@@ -2,7 +2,6 @@
 
 use crate::doc::{Doc, Val};
 use crate::meta::RecordMeta;
-use crate::quirk::Quirk;
 use crate::records::Ask;
 use crate::refusal::Refusal;
 use crate::state::{Change, Stored};
@@ -122,7 +121,7 @@ pub(crate) fn settle_sale(
     let used = used.iter().map(|line| line.num("line")).max().unwrap_or_default();
     let level = customer.doc.text("priceLevel").to_owned();
     settle_lines(ask, doc, used, if level.is_empty() { "1" } else { &level })?;
-    money(ask, doc)?;
+    money(ask, doc, before)?;
     if staged {
         restatus(record.name, doc);
     } else {
@@ -230,7 +229,7 @@ fn price(
     fits(id(customer), 0).or_else(|| fits(0, id(level))).unwrap_or_default()
 }
 
-fn money(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
+fn money(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Result<(), Refusal> {
     let subtotal: Decimal = doc.lines("item").iter().map(|line| line.num("amount")).sum();
     let discount =
         if doc.text("discountItem").is_empty() { Decimal::ZERO } else { -doc.num("discountRate").abs() };
@@ -245,11 +244,13 @@ fn money(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
         }
         (true, _) => stated_tax(doc)?,
         (false, Some("legacy")) => {
-            let coded = doc.lines("item").iter().any(|line| !line.text("taxCode").is_empty());
-            if coded && !ask.quirks.contains(&Quirk::LegacyTaxInRest) {
+            if !ask.codes && codes_anew(doc, before) {
                 return Err(Refusal::user("Legacy tax is not supported by this service."));
             }
-            engine_tax(ask, doc, subtotal + discount + shipping)
+            match legacy_tax(ask, doc, subtotal, discount, shipping) {
+                Some(tax) => tax,
+                None => engine_tax(ask, doc, subtotal + discount + shipping),
+            }
         }
         (false, Some("none")) => Decimal::ZERO,
         (false, _) => engine_tax(ask, doc, subtotal + discount + shipping),
@@ -259,6 +260,47 @@ fn money(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
     doc.set("taxTotal", Val::Num(tax));
     doc.set("total", Val::Num(subtotal + discount + shipping + tax));
     Ok(())
+}
+
+/// Whether a line has a tax code that it did not have before.
+fn codes_anew(doc: &Doc, before: Option<&Doc>) -> bool {
+    let old = |line: &Doc| {
+        let lines = before.map(|old| old.lines("item")).unwrap_or_default();
+        let held = lines.iter().find(|old| old.num("line") == line.num("line"));
+        held.map(|old| old.text("taxCode")).unwrap_or_default()
+    };
+    let mut lines = doc.lines("item").iter();
+    lines.any(|line| !line.text("taxCode").is_empty() && line.text("taxCode") != old(line))
+}
+
+/// Tax by the codes of the lines and of shipping, each at the rate that is stated, or else the code's own; `None` if no code
+/// of the account is on it. A discount on the order lowers each line by its share.
+fn legacy_tax(
+    ask: Ask<'_>,
+    doc: &mut Doc,
+    subtotal: Decimal,
+    discount: Decimal,
+    shipping: Decimal,
+) -> Option<Decimal> {
+    let rate = |code: &str, stated: Option<Decimal>| {
+        let own = ask.world.setting(&format!("taxcode/{code}")).and_then(|rate| rate.parse().ok());
+        own.map(|own: Decimal| stated.unwrap_or(own))
+    };
+    let stated = |doc: &Doc, name: &str| doc.has(name).then(|| doc.num(name));
+    let left = if subtotal.is_zero() { Decimal::ONE } else { (subtotal + discount) / subtotal };
+    let (mut tax, mut coded) = (Decimal::ZERO, false);
+    for line in doc.lines_mut("item") {
+        let Some(rate) = rate(line.text("taxCode"), stated(line, "taxRate1")) else { continue };
+        coded = true;
+        let amount = cents(line.num("amount") * left * rate / Decimal::ONE_HUNDRED);
+        line.set("tax1Amt", Val::Num(amount));
+        tax += amount;
+    }
+    if let Some(rate) = rate(doc.text("shippingTaxCode"), stated(doc, "shippingTax1Rate")) {
+        coded = true;
+        tax += cents(shipping * rate / Decimal::ONE_HUNDRED);
+    }
+    coded.then_some(tax)
 }
 
 /// Tax as the caller states it, each detail for a line; one more may be for what shipping costs.

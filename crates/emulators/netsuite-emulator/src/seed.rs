@@ -271,6 +271,13 @@ impl NetsuiteSeed {
         self
     }
 
+    /// A tax code of an account with legacy tax, and its rate in per cent.
+    #[must_use]
+    pub fn with_tax_code(mut self, id: u64, percent: Decimal) -> Self {
+        self.settings.push((format!("taxcode/{id}"), percent.to_string()));
+        self
+    }
+
     /// The zone in which the account writes times; UTC if none is said.
     #[must_use]
     pub fn with_zone(mut self, zone: &str) -> Self {

@@ -415,7 +415,7 @@ impl NetsuiteWorld {
     ) -> Result<R, String> {
         let now = self.now();
         let quirks = &self.0.options.quirks;
-        let done = self.0.store.commit(|world| with(Ask { world, now, quirks }));
+        let done = self.0.store.commit(|world| with(Ask { world, now, quirks, codes: true }));
         done.map_err(|refusal| refusal.to_string())
     }
 
@@ -439,7 +439,7 @@ impl NetsuiteWorld {
         self.set(format!("closed/{month}"), closed.then_some("yes"));
     }
 
-    /// Switches a feature on or off: `oauth2`, `tba`, `analytics`, or a record that comes with one, such as `invoice`.
+    /// Switches a feature on or off: `oauth2`, `tba`, `soap`, `analytics`, or a record that comes with one, such as `invoice`.
     pub fn set_feature(&self, feature: &str, on: bool) {
         self.set(format!("off/{feature}"), (!on).then_some("yes"));
     }

@@ -146,6 +146,7 @@ impl NetsuiteConfig {
         }
         self.auth.check()?;
         self.orders.check()?;
+        self.orders.check_soap(cfg!(feature = "soap"), self.auth.is_tba())?;
         self.inventory.check()?;
         self.customers.check()?;
         self.prices.check()?;

@@ -140,7 +140,7 @@ pub struct TaxConfig {
     pub tax_type: Option<String>,
     /// The tax code of overrides, and of all lines where `codes` has none.
     pub code: Option<String>,
-    /// The rate in per cent, as `19`, to the tax code, for `mode = "codes"`.
+    /// The rate in per cent, as `19`, to the tax code, for `mode = "codes"` and `mode = "legacy"`.
     pub codes: BTreeMap<String, String>,
 }
 
@@ -155,6 +155,11 @@ pub enum TaxMode {
     Override,
     /// Legacy tax: each line has a tax code. Oracle says that REST does not support it, and many accounts take it.
     Codes,
+    /// Legacy tax in accounts that do not: each line has a tax code and its rate, and sales orders are created by SOAP,
+    /// while there is SOAP. Needs the feature `soap` and token-based authentication. Orders are read, amended and closed by
+    /// REST, which leaves the codes of their lines as they are: a line that is added later needs a code, which such an
+    /// account may refuse by REST, and the order is held with NetSuite's own words then.
+    Legacy,
     /// The shop's tax is a line of its own.
     Item,
 }
@@ -183,6 +188,13 @@ pub enum GuestPolicy {
     MatchThenCreate,
     /// One customer stands for all of them; the addresses stand on the order.
     Shared,
+}
+
+impl TaxMode {
+    /// Whether each line has a tax code of legacy tax.
+    pub(crate) const fn has_codes(self) -> bool {
+        matches!(self, Self::Codes | Self::Legacy)
+    }
 }
 
 impl OrderConfig {
@@ -245,11 +257,33 @@ impl OrderConfig {
             TaxMode::Override if tax.tax_type.is_none() || tax.code.is_none() => Err(Error::config(
                 "orders.tax.mode = \"override\" needs orders.tax.tax_type and orders.tax.code",
             )),
-            TaxMode::Codes if tax.codes.is_empty() && tax.code.is_none() => {
-                Err(Error::config("orders.tax.mode = \"codes\" needs orders.tax.codes or orders.tax.code"))
+            TaxMode::Codes | TaxMode::Legacy if tax.codes.is_empty() && tax.code.is_none() => {
+                let name = if tax.mode == TaxMode::Codes { "codes" } else { "legacy" };
+                Err(Error::config(format!(
+                    "orders.tax.mode = \"{name}\" needs orders.tax.codes or orders.tax.code"
+                )))
             }
             _ => Ok(()),
         }
+    }
+
+    /// What orders by SOAP need besides: `built` says whether this build has it, `tokens` whether the log-on is by tokens.
+    pub(super) fn check_soap(&self, built: bool, tokens: bool) -> Result<()> {
+        if self.tax.mode != TaxMode::Legacy {
+            return Ok(());
+        }
+        let needs = if !built {
+            "a build with the feature \"soap\" of the crate netsuite (\"netsuite-soap\" of commerce-sync)"
+        } else if !tokens {
+            "auth.type = \"tba\": SOAP takes token-based authentication only"
+        } else if self.record == OrderRecord::CashSale {
+            "orders.record = \"sales_order\": nothing else is created by SOAP here"
+        } else {
+            return Ok(());
+        };
+        Err(Error::config(format!(
+            "orders.tax.mode = \"legacy\" needs {needs}; or carry tax another way: \"netsuite\", \"item\", \"codes\""
+        )))
     }
 
     /// Whether a key is one of ours.
@@ -273,5 +307,26 @@ pub(crate) fn check_route_word(word: &str, value: &str) -> Result<()> {
             "route word {other:?} means nothing to NetSuite; there are {}",
             ROUTE_WORDS.join(", ")
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_by_soap_need_the_build_the_log_on_and_a_sales_order() {
+        let mut config = OrderConfig::default();
+        config.check_soap(false, false).unwrap();
+        config.tax.mode = TaxMode::Legacy;
+        assert!(config.check().unwrap_err().message().contains("\"legacy\" needs orders.tax.codes"));
+        for (built, tokens, says) in [(false, true, "feature \"soap\""), (true, false, "auth.type = \"tba\"")]
+        {
+            let error = config.check_soap(built, tokens).unwrap_err();
+            assert!(error.message().contains(says), "{error}");
+        }
+        config.check_soap(true, true).unwrap();
+        config.record = OrderRecord::CashSale;
+        assert!(config.check_soap(true, true).unwrap_err().message().contains("sales_order"));
     }
 }

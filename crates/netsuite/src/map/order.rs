@@ -263,14 +263,23 @@ fn line_body(
     }
     match config.tax.mode {
         TaxMode::Override => body.put("taxDetailsReference", reference_of(line)),
-        TaxMode::Codes => {
-            let code = tax_code(config, line.tax.side(side), line.net.side(side));
-            let code = code.ok_or_else(|| no_code(format!("lines[{index}].tax")))?;
-            body.put("taxCode", RecordRef::id(code));
+        TaxMode::Codes | TaxMode::Legacy => {
+            let (tax, net) = (line.tax.side(side), line.net.side(side));
+            put_code(config, tax, net, &mut body).ok_or_else(|| no_code(format!("lines[{index}].tax")))?;
         }
         TaxMode::Netsuite | TaxMode::Item => {}
     }
     Ok(body)
+}
+
+/// The code of a line, and with legacy tax the rate that it stands for; `None` if there is no code for it.
+fn put_code(config: &OrderConfig, tax: Decimal, net: Decimal, line: &mut Body) -> Option<()> {
+    let (rate, code) = tax_code(config, tax, net)?;
+    line.put("taxCode", RecordRef::id(code));
+    if config.tax.mode == TaxMode::Legacy {
+        line.put_some("taxRate1", rate);
+    }
+    Some(())
 }
 
 fn checked_item<'a>(
@@ -315,7 +324,15 @@ fn fees(
             continue;
         }
         match &config.fee_item {
-            Some(item) => lines.push(charge_line(item, amount).with("description", cut(&fee.code, 200))),
+            Some(item) => {
+                let mut line = charge_line(item, amount).with("description", cut(&fee.code, 200));
+                if config.tax.mode.has_codes()
+                    && put_code(config, fee.tax.side(side), fee.net.side(side), &mut line).is_none()
+                {
+                    problems.push(no_code(format!("fees[{index}].tax")));
+                }
+                lines.push(line);
+            }
             None => problems.push(FieldError::new(
                 format!("fees[{index}]"),
                 "netsuite.no_fee_item",
@@ -352,11 +369,16 @@ fn tax(
                 lines.push(charge_line(item, total).with("isTaxable", false));
             }
         }
-        TaxMode::Codes => {
+        TaxMode::Codes | TaxMode::Legacy => {
             let charges: Vec<&Charge> = order.delivery.iter().collect();
             for charge in charges {
                 match tax_code(config, charge.tax.side(side), charge.net.side(side)) {
-                    Some(code) => body.put("shippingTaxCode", RecordRef::id(code)),
+                    Some((rate, code)) => {
+                        body.put("shippingTaxCode", RecordRef::id(code));
+                        if config.tax.mode == TaxMode::Legacy {
+                            body.put_some("shippingTax1Rate", rate);
+                        }
+                    }
                     None => problems.push(no_code("delivery".to_owned())),
                 }
             }
@@ -373,7 +395,7 @@ fn tax_details(config: &OrderConfig, order: &Order, side: Side, currency: Curren
     let detail = |reference: String, net: Decimal, tax: Decimal| {
         let mut body = Body::new().with("taxDetailsReference", reference);
         body.put_some("taxType", config.tax.tax_type.as_ref().map(RecordRef::id));
-        let code = tax_code(config, tax, net).or(config.tax.code.as_deref());
+        let code = tax_code(config, tax, net).map(|(_, code)| code);
         body.put_some("taxCode", code.map(RecordRef::id));
         body.with("taxBasis", net).with("taxRate", rate_of(tax, net)).with("taxAmount", tax)
     };
@@ -405,16 +427,18 @@ fn rate_of(tax: Decimal, net: Decimal) -> Decimal {
     share.unwrap_or_default().round_dp(4).normalize()
 }
 
-/// The code of the rate that comes nearest to what was taxed; small amounts round far from their rate.
-fn tax_code(config: &OrderConfig, tax: Decimal, net: Decimal) -> Option<&str> {
+/// The code of the rate that comes nearest to what was taxed, and that rate; small amounts round far from their rate. The
+/// code for everything else has no rate of its own.
+fn tax_code(config: &OrderConfig, tax: Decimal, net: Decimal) -> Option<(Option<Decimal>, &str)> {
     let rate = rate_of(tax, net);
     let known = config.tax.codes.iter().filter_map(|(text, code)| {
         let known: Decimal = text.trim().parse().ok()?;
         let expected = net.checked_mul(known)?.checked_div(Decimal::ONE_HUNDRED)?;
         let near = (expected - tax).abs() <= Decimal::new(2, 2);
-        near.then_some(((known - rate).abs(), code.as_str()))
+        near.then_some(((known - rate).abs(), known, code.as_str()))
     });
-    known.min_by_key(|(distance, _)| *distance).map(|(_, code)| code).or(config.tax.code.as_deref())
+    let nearest = known.min_by_key(|(distance, ..)| *distance).map(|(_, rate, code)| (Some(rate), code));
+    nearest.or_else(|| config.tax.code.as_deref().map(|code| (None, code)))
 }
 
 fn no_code(path: String) -> FieldError {

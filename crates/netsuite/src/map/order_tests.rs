@@ -109,6 +109,12 @@ fn the_shops_tax_is_carried_in_each_mode() {
         (&json!("19"), &json!("19"))
     );
 
+    config.tax.mode = TaxMode::Legacy;
+    let sent = body(&config, order.clone()).unwrap();
+    let line = &sent["item"]["items"][0];
+    assert_eq!((&line["taxCode"]["id"], &line["taxRate1"]), (&json!("19"), &json!(19)));
+    assert_eq!((&sent["shippingTaxCode"]["id"], &sent["shippingTax1Rate"]), (&json!("19"), &json!(19)));
+
     config.tax.mode = TaxMode::Item;
     let sent = body(&config, order).unwrap();
     let line = &sent["item"]["items"][1];
@@ -116,6 +122,33 @@ fn the_shops_tax_is_carried_in_each_mode() {
         (&line["item"]["id"], &line["amount"], &line["isTaxable"]),
         (&json!("88"), &json!(20.9), &json!(false))
     );
+}
+
+#[test]
+fn fees_have_tax_codes_like_everything_else() {
+    let mut order = Sample::new(1).order_of(1);
+    let net = Dual::same(Decimal::new(10_000, 2));
+    order.lines[0] = OrderLine::new("1", "24-MB01", Quantity::new(1), net)
+        .with_money(Dual::ZERO, Dual::same(Decimal::new(700, 2)));
+    order.delivery = None;
+    order.fees = vec![Charge::new("wrap", Dual::same(Decimal::from(2)), Dual::same(Decimal::new(38, 2)))];
+    let mut config = config();
+    config.tax.codes = [("19".to_owned(), "19".to_owned()), ("7".to_owned(), "7".to_owned())].into();
+    for (mode, rate) in [(TaxMode::Codes, json!(null)), (TaxMode::Legacy, json!(19))] {
+        config.tax.mode = mode;
+        let sent = body(&config, order.clone()).unwrap();
+        let lines = &sent["item"]["items"];
+        assert_eq!((&lines[0]["taxCode"]["id"], &lines[1]["taxCode"]["id"]), (&json!("7"), &json!("19")));
+        assert_eq!(lines[1]["taxRate1"], rate, "{mode:?}");
+    }
+    order.fees[0].tax = Dual::same(Decimal::ONE);
+    let error = body(&config, order.clone()).unwrap_err();
+    assert_eq!(error.fields()[0].path, "fees[0].tax");
+    // The code for everything else brings its own rate.
+    config.tax.code = Some("9".to_owned());
+    let sent = body(&config, order).unwrap();
+    let fee = &sent["item"]["items"][1];
+    assert_eq!((&fee["taxCode"]["id"], &fee["taxRate1"]), (&json!("9"), &json!(null)));
 }
 
 proptest! {

@@ -1,9 +1,11 @@
 //! Orders: the order sink.
 //!
-//! NetSuite refuses a second record under one external id, so a create needs no look-up before it: where the external id is
-//! taken, what holds it is read and taken for what it is. An order that lacks its deposit is *partial*, and submitting it
+//! By REST NetSuite refuses a second record under one external id, so a create needs no look-up before it: where the external
+//! id is taken, what holds it is read and taken for what it is. By SOAP (legacy tax) a second create would overwrite the
+//! first, so there a look-up comes first. An order that lacks its deposit is *partial*, and submitting it
 //! again completes it.
 
+mod create;
 mod deposit;
 mod fields;
 mod guest;
@@ -11,12 +13,13 @@ mod revise;
 mod statement;
 
 use crate::client::NetsuiteClient;
-use crate::config::check_route_word;
+use crate::config::{TaxMode, check_route_word};
 use crate::key::external_id;
 use crate::map::{self, Head, Held, OrderParts, item_ids, status_of};
 use crate::suiteql::SuiteQl;
 use crate::wire::{Record, RecordRef};
 use async_trait::async_trait;
+use create::Created;
 use erp_core::context::Context;
 use erp_core::error::{Effect, Error, ErrorKind, FieldError, Result};
 use erp_core::feed::{Items, Window};
@@ -102,15 +105,8 @@ impl NetsuiteClient {
 
     /// The documents that hold `key`: the one with the external id, and copies that carry the key in its own field.
     async fn look_up(&self, cx: &Context, key: &Key) -> Result<Vec<Document>> {
-        let reference = RecordRef::external(external_id(key)?);
-        let mut found: Vec<Document> = Vec::new();
-        if let Some((record, at)) = self.record(cx, self.order_path(), &reference).await? {
-            // A service that ignores the id would make every order look like ours.
-            if record.text("externalId")? != external_id(key)? {
-                return Err(Error::malformed("NetSuite answered with another order than was asked for"));
-            }
-            found.push(Document { record, at });
-        }
+        let own = self.own_document(cx, &external_id(key)?).await?;
+        let mut found: Vec<Document> = own.into_iter().collect();
         for id in self.copies(cx, key).await? {
             let known = |document: &Document| document.record.text("id").is_ok_and(|held| held == id);
             if found.iter().any(known) {
@@ -121,6 +117,17 @@ impl NetsuiteClient {
             }
         }
         Ok(found)
+    }
+
+    /// The document with this external id.
+    async fn own_document(&self, cx: &Context, external: &str) -> Result<Option<Document>> {
+        let found = self.record(cx, self.order_path(), &RecordRef::external(external)).await?;
+        let Some((record, at)) = found else { return Ok(None) };
+        // A service that ignores the id would make every order look like ours.
+        if record.text("externalId")? != external {
+            return Err(Error::malformed("NetSuite answered with another order than was asked for"));
+        }
+        Ok(Some(Document { record, at }))
     }
 
     /// The ids of documents that carry the key in the configured field; three are enough to know that there are several.
@@ -175,6 +182,12 @@ impl NetsuiteClient {
         if let Some(several) = self.second_document(cx, key, &external).await? {
             return Err(several);
         }
+        // By SOAP nothing refuses a second order: it would overwrite the first.
+        if config.tax.mode == TaxMode::Legacy
+            && let Some(document) = self.own_document(cx, &external).await?
+        {
+            return self.take(cx, submission, &document).await;
+        }
         let skus: BTreeSet<&Sku> = submission.order.lines.iter().map(|line| &line.sku).collect();
         let items = self.items(cx, &skus).await?;
         let currency = map::document_currency(config.currency_side, &submission.order);
@@ -183,8 +196,8 @@ impl NetsuiteClient {
         let parts =
             OrderParts { external_id: &external, entity: &entity, currency: &currency, items: &items };
         let body = map::order_body(config, submission, &parts)?;
-        match self.create_record(cx, self.order_path(), &body).await {
-            Ok(id) => self.finish(cx, submission, &id).await,
+        match self.create_order(cx, &body).await {
+            Ok(created) => self.finish(cx, submission, &created).await,
             Err(error) if *error.kind() == ErrorKind::Conflict => self.adopt(cx, submission, error).await,
             Err(error) => {
                 self.forget_items(skus.into_iter().cloned());
@@ -212,13 +225,7 @@ impl NetsuiteClient {
     async fn adopt(&self, cx: &Context, submission: &OrderSubmission, refusal: Error) -> Result<Receipt> {
         let found = self.look_up(cx, &submission.order.key).await?;
         match found.as_slice() {
-            [document] => {
-                let id = document.record.required("id")?;
-                if self.deposits_are_whole(cx, document).await? {
-                    return Ok(self.linked(submission, self.receipt(cx, document).await?));
-                }
-                self.finish(cx, submission, &id).await
-            }
+            [document] => self.take(cx, submission, document).await,
             [] => {
                 let said = refusal.upstream().and_then(|up| up.message.clone()).unwrap_or_default();
                 let text = format!(
@@ -239,8 +246,17 @@ impl NetsuiteClient {
         }
     }
 
+    /// An order that is there already, for what it is; what it lacks is made.
+    async fn take(&self, cx: &Context, submission: &OrderSubmission, document: &Document) -> Result<Receipt> {
+        if self.deposits_are_whole(cx, document).await? {
+            return Ok(self.linked(submission, self.receipt(cx, document).await?));
+        }
+        self.finish(cx, submission, &Created::known(document.record.required("id")?)).await
+    }
+
     /// Makes what comes after the create, and reads the order back. The order exists: whatever fails here says so.
-    async fn finish(&self, cx: &Context, submission: &OrderSubmission, id: &str) -> Result<Receipt> {
+    async fn finish(&self, cx: &Context, submission: &OrderSubmission, created: &Created) -> Result<Receipt> {
+        let id = created.id.as_str();
         let done = async {
             self.make_deposits(cx, submission, id)
                 .await
@@ -251,7 +267,9 @@ impl NetsuiteClient {
                     "the order was created and is not there any more",
                 ));
             };
-            self.receipt(cx, &document).await
+            let mut receipt = self.receipt(cx, &document).await?;
+            receipt.warnings.extend(created.warnings(&document)?);
+            Ok(receipt)
         };
         let receipt = done.await.map_err(|error| {
             let happened = if error.effect() == Effect::Partial { Effect::Partial } else { Effect::Applied };

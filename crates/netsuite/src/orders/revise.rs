@@ -125,7 +125,8 @@ impl NetsuiteClient {
                     used.insert(native.number.as_str());
                     lines.extend(change(native, body));
                 }
-                None => lines.push(body.clone()),
+                // REST knows codes at most, and no rates of its own.
+                None => lines.push(body.clone().without("taxRate1")),
             }
         }
         if !problems.is_empty() {

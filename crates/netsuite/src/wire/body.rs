@@ -60,9 +60,22 @@ impl Body {
         self
     }
 
+    /// Without this field.
+    #[must_use]
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self
+    }
+
     /// The field of this name.
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// All fields, in the order in which they were put.
+    #[cfg(feature = "soap")]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// Whether no field was put.

@@ -7,4 +7,5 @@ mod doctor;
 mod events;
 mod logon;
 mod orders;
+mod soap;
 mod traps;

@@ -13,7 +13,7 @@ use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::{Fault, FaultPlan, Rule};
 use erp_testkit::model::{SKUS, Sample};
 use netsuite::auth::JwtAlgorithm;
-use netsuite::config::{AdjustmentConfig, EventConfig, TaxMode};
+use netsuite::config::{AdjustmentConfig, EventConfig, TaxConfig, TaxMode};
 use netsuite::{NetsuiteAuth, NetsuiteClient, NetsuiteConfig, external_id};
 use netsuite_emulator::{Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, Quirk};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) const ZONE: &str = "America/Los_Angeles";
 const MENDING: Duration = Duration::from_secs(60);
 const LOCATIONS: [u64; 2] = [1, 2];
 const EUR: u64 = 1;
+/// The SOAP endpoint.
+pub(crate) const SOAP: &str = "/services/NetSuitePort_2025_2";
 const KEY_FIELD: &str = "custbody_commerce_key";
 const EVENT_SECRET: &str = "what the script and we know, and nobody else";
 
@@ -36,6 +38,8 @@ const EVENT_SECRET: &str = "what the script and we know, and nobody else";
 pub(crate) enum LogOn {
     Oauth2,
     Tba,
+    /// By tokens, in an account with legacy tax, whose orders are created by SOAP.
+    Soap,
 }
 
 /// A running NetSuite on virtual time, and what it takes to reach it.
@@ -62,6 +66,12 @@ impl World {
         }
         let emulator = netsuite_emulator::start(options).await.expect("loopback can be listened on");
         emulator.world.seed(&seed());
+        if log_on == LogOn::Soap {
+            let rates = [(19, Decimal::from(19)), (10, Decimal::ZERO)];
+            let legacy = NetsuiteSeed::new().with_tax("legacy");
+            let legacy = rates.into_iter().fold(legacy, |seed, (code, rate)| seed.with_tax_code(code, rate));
+            emulator.world.seed(&legacy);
+        }
         Self { clock, emulator, log_on, made: AtomicU64::new(0) }
     }
 
@@ -72,7 +82,7 @@ impl World {
                 NetsuiteAuth::oauth2(emulator.client_id(), emulator.certificate_id(), emulator.private_key())
                     .with_algorithm(JwtAlgorithm::Es256)
             }
-            LogOn::Tba => {
+            LogOn::Tba | LogOn::Soap => {
                 let keys = emulator.world.tba();
                 NetsuiteAuth::tba(
                     keys.consumer_key.as_str(),
@@ -93,11 +103,12 @@ impl World {
         &self,
         change: impl FnOnce(&mut NetsuiteConfig) + Send + 'static,
     ) -> NetsuiteClient {
+        let legacy = self.log_on == LogOn::Soap;
         NetsuiteClient::builder("netsuite", self.emulator.account())
             .base_url(self.emulator.base_url())
             .auth(self.auth())
             .clock(self.clock.shared())
-            .configure(|config| {
+            .configure(move |config| {
                 config.page_size = 3;
                 config.time_zone = Some(Zone::named(ZONE).expect("the zone is there"));
                 let orders = &mut config.orders;
@@ -107,6 +118,14 @@ impl World {
                 orders.tax.mode = TaxMode::Override;
                 orders.tax.tax_type = Some("1".to_owned());
                 orders.tax.code = Some("1".to_owned());
+                if legacy {
+                    orders.tax = TaxConfig::default();
+                    orders.tax.mode = TaxMode::Legacy;
+                    orders.tax.code = Some("10".to_owned());
+                    orders.tax.codes = [("19", "19"), ("0", "10")]
+                        .map(|(rate, code)| (rate.to_owned(), code.to_owned()))
+                        .into();
+                }
                 config.inventory.adjustments = Some(AdjustmentConfig::new("58"));
                 config.customers.subsidiary = Some("1".to_owned());
                 config.events = Some(EventConfig::new(EVENT_SECRET));
@@ -173,6 +192,7 @@ impl Harness for World {
     fn inject(&self, spot: Spot, after: usize, times: usize, fault: Fault) -> bool {
         let (method, path, skip) = match spot {
             Spot::FindOrder => ("GET", "/record/v1/salesOrder", 0),
+            Spot::CreateOrder if self.log_on == LogOn::Soap => ("POST", SOAP, 0),
             Spot::CreateOrder => ("POST", "/record/v1/salesOrder", 0),
             Spot::ReadCustomers => ("POST", "/suiteql", 0),
             Spot::PutInventory => ("POST", "/record/v1/inventoryAdjustment", 0),

@@ -6,5 +6,6 @@ mod posting;
 mod records;
 mod restlets;
 mod sales;
+mod soap;
 mod tables;
 mod town;
