@@ -96,15 +96,18 @@ impl Store {
     }
 
     pub(super) fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
-        // What was ever sent and is not settled now may be there, or be there in another shape.
+        // What was ever sent and is not settled now may be there, or be there in another shape. So may what happened before
+        // this ledger was new, or put back from a copy: another one may have sent it.
         const OPEN: &str = "SELECT m.sku, m.place, m.change, m.at, \
-             CASE WHEN e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL THEN 2 ELSE 1 END \
+             CASE WHEN e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL \
+             OR m.at < ?2 THEN 2 ELSE 1 END \
              FROM entries e JOIN moves m ON m.entry = e.id \
              WHERE e.flow = ?1 AND e.state <> 'settled' AND e.state NOT IN ('written_off', 'excluded')";
         const TOLD: &str = "SELECT m.sku, m.place, m.change, m.at, 0 FROM moves m JOIN entries e ON e.id = m.entry \
              WHERE m.flow = ?1 AND m.at >= ?2 AND e.state = 'settled'";
+        let begun = self.meta("nothing_before")?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
         let mut all = Vec::new();
-        for (sql, bound) in [(OPEN, None), (TOLD, Some(since.as_micros()))] {
+        for (sql, bound) in [(OPEN, begun), (TOLD, since.as_micros())] {
             let mut get = self.db.prepare_cached(sql).map_err(broken)?;
             let read = |row: &rusqlite::Row<'_>| {
                 let told = match row.get::<_, i64>(4)? {
@@ -120,11 +123,7 @@ impl Store {
                 };
                 Ok((one, told))
             };
-            let rows = match bound {
-                Some(bound) => get.query_map(params![flow, bound], read),
-                None => get.query_map([flow], read),
-            };
-            for row in rows.map_err(broken)? {
+            for row in get.query_map(params![flow, bound], read).map_err(broken)? {
                 all.push(row.map_err(broken)?);
             }
         }
