@@ -42,6 +42,20 @@
 //! start = "now"                          # now | a time: who was last changed before stays out
 //! every = "15m"
 //! same_email = "hold"                    # hold | take | ignore whoever the target has with that e-mail
+//!
+//! [flows.shipments]                      # what a warehouse ships of the target's own orders
+//! record = "fulfillments"
+//! from = "sap"
+//! to = "netsuite"
+//! orders_of_the_sink = true
+//! every = "10m"
+//!
+//! [flows.counts]                         # what it counts, told as what its shipments leave over
+//! record = "inventory"
+//! from = "sap"
+//! to = "netsuite"
+//! movements_by = ["shipments"]
+//! every = "10m"
 //! ```
 //!
 //! A flow's `guests` is handed to the system that it goes to, because a system has one way with guests; two flows that

@@ -105,7 +105,7 @@ impl<'a> Plan<'a> {
                 }
                 built.into_flow()
             }
-            Moves::Inventory { locations, orders_by } => {
+            Moves::Inventory { locations, orders_by, movements_by } => {
                 let source = from
                     .inventory_source()
                     .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no stock"))?;
@@ -115,6 +115,12 @@ impl<'a> Plan<'a> {
                 if let Some(orders) = orders_by {
                     self.config.flow(orders)?;
                     built = built.orders_by(orders);
+                }
+                for movements in movements_by {
+                    if self.config.flow(movements)?.moves.record() != "fulfillments" {
+                        return Err(lacks(flow, "movements_by", movements, "must be a flow of fulfillments"));
+                    }
+                    built = built.movements_by(movements);
                 }
                 built.into_flow()
             }
@@ -138,7 +144,7 @@ impl<'a> Plan<'a> {
                 }
                 built.into_flow()
             }
-            Moves::Fulfillments { locations, orders_by, notify_within } => {
+            Moves::Fulfillments { locations, orders_by, orders_of_the_sink, notify_within } => {
                 let source = from
                     .fulfillment_source()
                     .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no fulfilments"))?;
@@ -149,6 +155,9 @@ impl<'a> Plan<'a> {
                 if let Some(orders) = orders_by {
                     self.config.flow(orders)?;
                     built = built.orders_by(orders);
+                }
+                if *orders_of_the_sink {
+                    built = built.orders_of_the_sink();
                 }
                 if let Some(span) = notify_within {
                     built = built.notify_within(*span);

@@ -67,12 +67,14 @@ pub enum Moves {
         /// Groups of the source, and what they are in the target.
         groups: Vec<(String, String)>,
     },
-    /// Stock into a shop.
+    /// Stock into a shop, or counts of a warehouse into an ERP.
     Inventory {
-        /// Places of the source and what they are in the shop.
+        /// Places of the source and what they are in the target.
         locations: Vec<(String, String)>,
         /// The flow of the shop's orders into the source.
         orders_by: Option<String>,
+        /// The flows that move goods between the same systems: of a count only what they leave over is told.
+        movements_by: Vec<String>,
     },
     /// Prices into a shop.
     Prices {
@@ -85,12 +87,14 @@ pub enum Moves {
         /// Where a day begins.
         zone: Option<Zone>,
     },
-    /// Goods that left, told to the shop.
+    /// Goods that left, told to the shop, or by a warehouse to the ERP that it works for.
     Fulfillments {
-        /// Places of the source and what they are in the shop.
+        /// Places of the source and what they are in the target.
         locations: Vec<(String, String)>,
         /// The flow whose orders are fulfilled.
         orders_by: Option<String>,
+        /// The source names the target's own orders.
+        orders_of_the_sink: bool,
         /// Buyers are told of what left at most so long ago.
         notify_within: Option<Duration>,
     },
@@ -126,13 +130,10 @@ impl FlowConfig {
             "inventory" => Moves::Inventory {
                 locations: section.texts("locations")?,
                 orders_by: section.text("orders_by")?,
+                movements_by: names(&mut section, "movements_by")?,
             },
             "prices" => prices(&mut section)?,
-            "fulfillments" => Moves::Fulfillments {
-                locations: section.texts("locations")?,
-                orders_by: section.text("orders_by")?,
-                notify_within: section.span("notify_within")?,
-            },
+            "fulfillments" => fulfillments(&mut section)?,
             later if LATER.contains(&later) => {
                 let why =
                     format!("flows of {later} are not in this build yet; there are {}", RECORDS.join(", "));
@@ -213,6 +214,34 @@ fn orders(section: &mut Section) -> Result<Moves, Failure> {
     let one_at_a_time = section.yes("one_at_a_time_per_customer")?;
     let customers_by = section.text("customers_by")?;
     Ok(Moves::Orders { start, release, routes, side, rounding, one_at_a_time, customers_by })
+}
+
+fn fulfillments(section: &mut Section) -> Result<Moves, Failure> {
+    let orders_by = section.text("orders_by")?;
+    let orders_of_the_sink = section.yes("orders_of_the_sink")?;
+    if orders_of_the_sink && orders_by.is_some() {
+        return Err(section.bad(
+            "orders_by",
+            "contradicts orders_of_the_sink: either a flow knows the orders or the source does",
+        ));
+    }
+    Ok(Moves::Fulfillments {
+        locations: section.texts("locations")?,
+        orders_by,
+        orders_of_the_sink,
+        notify_within: section.span("notify_within")?,
+    })
+}
+
+/// A list of names.
+fn names(section: &mut Section, key: &'static str) -> Result<Vec<String>, Failure> {
+    let names =
+        section.array(key)?.into_iter().map(|value| match value {
+            Value::String(name) => Ok(name),
+            other => Err(section
+                .bad(key, format!("must be a list of names, and one of them is of type {}", kind(&other)))),
+        });
+    names.collect()
 }
 
 fn customers(section: &mut Section) -> Result<Moves, Failure> {

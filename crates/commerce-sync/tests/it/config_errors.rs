@@ -40,6 +40,52 @@ fn a_good_config_is_good() {
     assert!(out.contains("orders shop→sap, every 15 min"), "{out}");
 }
 
+/// Counts and movements of one system into another, as a warehouse tells them.
+const COUNTS: &str = r#"
+[systems.netsuite]
+kind = "netsuite"
+environment = "sandbox"
+account = "1234567_SB1"
+base_url = "http://127.0.0.1:1"
+auth = { type = "tba", consumer_key = "a", consumer_secret = "b", token = "c", token_secret = "d" }
+[systems.netsuite.inventory.adjustments]
+account = "58"
+[flows.shipments]
+record = "fulfillments"
+from = "sap"
+to = "netsuite"
+every = "10m"
+orders_of_the_sink = true
+[flows.counts]
+record = "inventory"
+from = "sap"
+to = "netsuite"
+every = "10m"
+movements_by = ["shipments"]
+"#;
+
+#[test]
+fn counts_name_the_flows_that_move_their_goods() {
+    let good = format!("{GOOD}{COUNTS}");
+    let (code, out, err) = check(&good);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    for (from, to, says) in [
+        ("movements_by = [\"shipments\"]", "movements_by = [\"shipment\"]", "shipment"),
+        (
+            "movements_by = [\"shipments\"]",
+            "movements_by = [5]",
+            "must be a list of names, and one of them is of type integer",
+        ),
+        ("movements_by = [\"shipments\"]", "movements_by = [\"orders\"]", "must be a flow of fulfillments"),
+        ("orders_of_the_sink = true", "orders_of_the_sink = true\norders_by = \"orders\"", "contradicts"),
+    ] {
+        assert!(good.contains(from));
+        let (code, _, err) = check(&good.replace(from, to));
+        assert_eq!(code, 2, "{to}: {err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{to}: {err}");
+    }
+}
+
 #[test]
 fn each_fault_is_one_line_that_names_the_key() {
     let table = [
