@@ -114,7 +114,8 @@ impl Systems {
         let shipments =
             Flow::fulfillments(wms, &netsuite).named("shipments").orders_of_the_sink().every(TEN_MINUTES);
         let counts = Flow::inventory(wms, &netsuite).named("counts").movements_by("shipments");
-        let deliveries = Flow::fulfillments(&netsuite, &shop).named("deliveries").notify_within(DAY);
+        let deliveries =
+            Flow::fulfillments(&netsuite, &shop).named("deliveries").same_locations().notify_within(DAY);
         let stock = Flow::inventory(&netsuite, &shop).named("shop-stock").orders_by("orders");
         Ok(SyncEngine::builder()
             .ledger(ledger.clone())

@@ -39,6 +39,7 @@ impl InventorySink for NetsuiteClient {
                 // Nothing was sent for any of them; each is told the same.
                 for _ in puts {
                     let same = Error::new(error.kind().clone(), error.message().to_owned());
+                    let same = error.upstream().cloned().into_iter().fold(same, Error::with_upstream);
                     outcomes.push(Err(error.retry_after().into_iter().fold(same, Error::with_retry_after)));
                 }
             }
@@ -124,8 +125,17 @@ impl NetsuiteClient {
         let post = |body: Body| async move { self.create_record(cx, "inventoryAdjustment", &body).await };
         match self.post_dated(cx, self.now(), &body, post).await {
             Ok(Posted { what, warnings }) => Ok(receipt(&what, self.now()).with_warnings(warnings)),
-            // This count was posted before, and its answer was lost.
-            Err(error) if *error.kind() == ErrorKind::Conflict => Ok(receipt(&external, *read)),
+            // This count was posted before, and its answer was lost; or something else stands in the way.
+            Err(error) if *error.kind() == ErrorKind::Conflict => {
+                let (_, (figures, read)) = self.prepared(cx, std::slice::from_ref(put)).await?;
+                let held = figures.get(&(item.id.clone(), location.clone())).copied().unwrap_or_default();
+                let left = put.quantity.value.saturating_sub(held).abs();
+                if left <= Decimal::from(adjust.threshold) {
+                    Ok(receipt(&external, read))
+                } else {
+                    Err(error)
+                }
+            }
             Err(error) => Err(error),
         }
     }

@@ -14,6 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _, pin_mut};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, RwLock};
 
@@ -124,14 +125,14 @@ impl Dispatcher {
         Ok(next_wake.unwrap_or(Timestamp::MAX).max(not_before).max(soonest))
     }
 
-    /// Acts on a batch. Nothing starts in the lease's second half, and nothing is waited for beyond the lease.
+    /// Acts on a batch. Nothing starts in the lease's second half, and nothing is waited for beyond the lease. Whose turn at
+    /// the turnstile does not come in the first half is put back: nothing was asked of the system.
     async fn act(&self, turns: Vec<Turn>) -> Done {
         let now = self.env.clock.now();
         let lease = self.flow.policy.lease;
-        let cx = Context::new()
-            .with_priority(self.flow.priority)
-            .with_deadline(now.plus(crate::flow::half(lease)));
+        let half = crate::flow::half(lease);
         let answers = {
+            let asked = AtomicBool::new(false);
             let work = async {
                 let mut alone = Vec::new();
                 for lock in &self.turnstile.alone {
@@ -141,13 +142,26 @@ impl Dispatcher {
                     Some(lock) => Some(lock.read().await),
                     None => None,
                 };
+                asked.store(true, Ordering::Relaxed);
+                let cx = Context::new().with_priority(self.flow.priority).with_deadline(now.plus(half));
                 self.flow.pipe.act(&cx, &turns, &self.env).await
             };
-            let end = self.env.clock.sleep(lease);
-            pin_mut!(work, end);
-            match select(work, end).await {
+            let clock = &self.env.clock;
+            let turnstile = async {
+                clock.sleep(half).await;
+                if asked.load(Ordering::Relaxed) {
+                    clock.sleep(lease.saturating_sub(half)).await;
+                }
+            };
+            pin_mut!(work, turnstile);
+            match select(work, turnstile).await {
                 Either::Left((answers, _)) => answers,
-                Either::Right(_) => turns.iter().map(|turn| overslept(turn, now)).collect(),
+                Either::Right(_) if asked.load(Ordering::Relaxed) => {
+                    turns.iter().map(|turn| overslept(turn, now)).collect()
+                }
+                Either::Right(_) => {
+                    turns.iter().map(|_| Answer::untried(Report::PutBack(now.plus(half)))).collect()
+                }
             }
         };
         Done { turns, answers }
@@ -160,14 +174,15 @@ impl Dispatcher {
         let mut tally = Tally::default();
         let mut resolutions = Vec::with_capacity(all.iter().map(|done| done.turns.len()).sum());
         for Done { turns, answers } in all {
-            let missed = answers.iter().find(|answer| answer.contact == Contact::Missed);
-            let change = if let Some(answer) = missed {
+            let said = |contact| answers.iter().find(|answer| answer.contact == contact);
+            let change = if let Some(answer) = said(Contact::Refused) {
+                self.gates.refused(&system, &text_of(&answer.report), now)
+            } else if let Some(answer) = said(Contact::Missed) {
                 self.gates.missed(&system, &text_of(&answer.report), now)
-            } else if answers.iter().any(|answer| answer.contact == Contact::Reached) {
+            } else if said(Contact::Reached).is_some() {
                 self.gates.reached(&system)
             } else {
-                self.gates.untried(&system);
-                Change::Nothing
+                self.gates.untried(&system, now)
             };
             self.tell_change(&change, now);
             for (turn, answer) in turns.iter().zip(answers) {

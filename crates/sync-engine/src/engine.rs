@@ -433,6 +433,7 @@ impl FlowRun {
             let mut next = trigger::next(&self.flow.triggers, began);
             // A paused flow is read on: what the source wants is kept, and only sending waits.
             let result = self.read_once().await?;
+            let failed = result.is_err();
             let ended = self.env.clock.now();
             let mut rest = rest_after(ended.since(began));
             if let Err(error) = result {
@@ -441,13 +442,13 @@ impl FlowRun {
                 // Whoever is down is not asked more often because somebody rings.
                 rest = soon;
             }
-            for movements in &self.movements {
+            for movements in self.movements.iter().filter(|_| !failed) {
                 movements.after(ended);
             }
             let wait = next.since(self.env.clock.now());
             let pause = async {
                 let clock = self.env.clock.as_ref();
-                let (sleep, nudge) = (clock.sleep(wait), self.nudge.ripe(clock, began));
+                let (sleep, nudge) = (clock.sleep(wait), self.nudge.ripe(clock, began, ended.plus(rest)));
                 let hint = self.bell.ripe(clock, ended.plus(rest));
                 pin_mut!(nudge, sleep, hint);
                 select(select(nudge, sleep), hint).await;

@@ -76,11 +76,13 @@ impl Gates {
         gate.closed.take().map_or(Change::Nothing, |closed| Change::Up(closed.since))
     }
 
-    /// A probe never got as far as the system: another one may go.
-    pub(crate) fn untried(&self, system: &SystemId) {
+    /// A probe never got as far as the system: another one may go, after a breath.
+    pub(crate) fn untried(&self, system: &SystemId, now: Timestamp) -> Change {
         if let Some(closed) = &mut self.gates().entry(system.clone()).or_default().closed {
             closed.probing = false;
+            closed.next_probe = closed.next_probe.max(now.plus(Duration::from_secs(1)));
         }
+        Change::Nothing
     }
 
     /// The system was out of reach.
@@ -166,9 +168,9 @@ mod tests {
         }
         assert_eq!(gates.ask(&sap, at(40)), Pass::Probe);
         gates.probe_sent(&sap);
-        gates.untried(&sap);
+        assert_eq!(gates.untried(&sap, at(41)), Change::Nothing);
         assert_eq!(gates.closed().len(), 1, "nobody has heard from the system");
-        assert_eq!(gates.ask(&sap, at(40)), Pass::Probe);
+        assert_eq!(gates.ask(&sap, at(42)), Pass::Probe);
     }
 
     #[test]

@@ -74,12 +74,12 @@ impl Nudge {
         self.told.notify_one();
     }
 
-    /// Waits until such a read is wanted and may begin; the last one began at `began`.
-    pub(crate) async fn ripe(&self, clock: &dyn Clock, began: Timestamp) {
+    /// Waits until such a read is wanted and the source has `rested`; the last one began at `began`.
+    pub(crate) async fn ripe(&self, clock: &dyn Clock, began: Timestamp, rested: Timestamp) {
         loop {
             let after = Timestamp::from_micros(self.after.load(Ordering::SeqCst));
             if after >= began {
-                return clock.sleep(after.plus(BEAT).since(clock.now())).await;
+                return clock.sleep(after.plus(BEAT).max(rested).since(clock.now())).await;
             }
             self.told.notified().await;
         }

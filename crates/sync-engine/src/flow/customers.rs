@@ -259,7 +259,7 @@ impl Customers {
             Ok::<_, Error>((receipt, patch.customer))
         };
         let (receipt, wanted) = match caught(written).await {
-            Err(panic) => return Answer::new(Report::Written(WriteResult::Panicked(panic))),
+            Err(panic) => return Answer::untried(Report::Written(WriteResult::Panicked(panic))),
             Ok(Err(error)) => return Answer::failed(error),
             Ok(Ok(written)) => written,
         };
@@ -295,7 +295,7 @@ impl Customers {
             Ok(Err(error)) => Answer::blind(began, error),
             Err(panic) => {
                 let text = format!("the mapping panicked: {panic}");
-                Answer::new(looked(LookResult::Failed(Error::unexpected(text))))
+                Answer::untried(looked(LookResult::Failed(Error::unexpected(text))))
             }
         }
     }

@@ -29,7 +29,7 @@ pub struct FulfillmentFlow {
     source: Arc<dyn FulfillmentSource>,
     sink: Arc<dyn FulfillmentSink>,
     orders: Orders,
-    locations: BTreeMap<LocationId, LocationId>,
+    places: Places,
     notify_within: Option<Duration>,
 }
 
@@ -65,7 +65,7 @@ impl Flow {
             source,
             sink,
             orders: Orders::Of("orders".to_owned()),
-            locations: BTreeMap::new(),
+            places: Places::default(),
             notify_within: None,
         }
     }
@@ -85,13 +85,22 @@ impl FulfillmentFlow {
     #[must_use]
     pub fn orders_of_the_sink(mut self) -> Self {
         self.orders = Orders::Sink;
+        self.places.same = true;
         self
     }
 
-    /// What leaves this place of the source leaves that place of the shop. Without any, names are the same on both sides.
+    /// What leaves this place of the source leaves that place of the shop.
     #[must_use]
     pub fn location(mut self, source: impl Into<LocationId>, shop: impl Into<LocationId>) -> Self {
-        self.locations.insert(source.into(), shop.into());
+        self.places.named.insert(source.into(), shop.into());
+        self
+    }
+
+    /// Places that [`location`](Self::location) does not name are called the same on both sides. Without this the shop takes
+    /// what left them from where it would by itself.
+    #[must_use]
+    pub fn same_locations(mut self) -> Self {
+        self.places.same = true;
         self
     }
 
@@ -128,7 +137,7 @@ impl IntoFlow for FulfillmentFlow {
                 source: self.source,
                 sink: self.sink,
                 orders: self.orders,
-                locations: self.locations,
+                places: self.places,
                 notify_within: self.notify_within,
             }),
         })
@@ -140,18 +149,31 @@ struct Deliveries {
     source: Arc<dyn FulfillmentSource>,
     sink: Arc<dyn FulfillmentSink>,
     orders: Orders,
-    locations: BTreeMap<LocationId, LocationId>,
+    places: Places,
     notify_within: Option<Duration>,
 }
 
-fn sight(observed: Observed<Fulfillment>, locations: &BTreeMap<LocationId, LocationId>) -> Sighting {
+/// What the sink calls the places of the source.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    named: BTreeMap<LocationId, LocationId>,
+    same: bool,
+}
+
+impl Places {
+    fn of(&self, shipped: &Fulfillment) -> Option<LocationId> {
+        let place = shipped.location.as_ref()?;
+        self.named.get(place).or(self.same.then_some(place)).cloned()
+    }
+}
+
+fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
     let freshness = Freshness { version: observed.version, read_started: observed.read_started };
     let Observed { key, label, record, raw, .. } = observed;
     let lines: Vec<_> =
         record.lines.iter().map(|line| (&line.native_line, line.quantity.normalize().to_string())).collect();
     let tracking: Vec<_> = record.tracking.iter().map(|parcel| &parcel.number).collect();
-    let place = record.location.as_ref().map(|place| locations.get(place).unwrap_or(place));
-    let moves = place.map(|place| moves(&record, place)).unwrap_or_default();
+    let moves = places.of(&record).map(|place| moves(&record, &place)).unwrap_or_default();
     Sighting {
         ordering: Some(format!("order {}", record.order)),
         desired: Desired {
@@ -194,10 +216,7 @@ impl Deliveries {
         let (native, lines) = self.order_of(&fulfillment, env).await?;
         let notify =
             self.notify_within.is_some_and(|span| env.clock.now().since(fulfillment.shipped_at) <= span);
-        let named = |place: &LocationId| {
-            if self.locations.is_empty() { Some(place.clone()) } else { self.locations.get(place).cloned() }
-        };
-        let location = fulfillment.location.as_ref().and_then(named);
+        let location = self.places.of(&fulfillment);
         Ok(FulfillmentSubmission::new(fulfillment, native, lines).with_notify(notify).with_location(location))
     }
 
@@ -268,10 +287,10 @@ impl Pipe for Deliveries {
     }
 
     fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
-        let locations = self.locations.clone();
+        let places = self.places.clone();
         self.source
             .fulfillment_changes(cx, since)
-            .map(move |event| event.map(|event| map_event(event, |observed| sight(observed, &locations))))
+            .map(move |event| event.map(|event| map_event(event, |observed| sight(observed, &places))))
             .boxed()
     }
 
@@ -286,7 +305,7 @@ impl Pipe for Deliveries {
                         let items = [submission];
                         match caught(self.sink.submit_fulfillments(cx, &items)).await {
                             Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
-                            Err(panic) => Answer::new(Report::Written(WriteResult::Panicked(panic))),
+                            Err(panic) => Answer::untried(Report::Written(WriteResult::Panicked(panic))),
                         }
                     }
                 },

@@ -3,7 +3,7 @@
 use super::counts::InFlight;
 use super::orders::silent;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
-use crate::entry::{Admission, Desired};
+use crate::entry::{Admission, Desired, Entry};
 use crate::ledger::{Ledger, Report, Sighting, Turn};
 use crate::step::{Proof, WriteResult};
 use async_trait::async_trait;
@@ -345,7 +345,7 @@ impl Pipe for Stock {
             Err(panic) => {
                 for index in &indexes {
                     answers[*index] =
-                        Some(Answer::new(Report::Written(WriteResult::Panicked(panic.clone()))));
+                        Some(Answer::untried(Report::Written(WriteResult::Panicked(panic.clone()))));
                 }
             }
         }
@@ -367,11 +367,18 @@ impl Stock {
         let since = turns.iter().map(counted).min().unwrap_or(Timestamp::MIN);
         let until = self.movements_until(env.ledger.as_ref()).await?;
         let in_flight = self.in_flight(env.ledger.as_ref(), since).await?;
-        Ok(turns.iter().map(|turn| figure(turn, counted(turn), until, &in_flight)).collect())
+        let now = env.clock.now();
+        Ok(turns.iter().map(|turn| figure(turn, counted(turn), until, &in_flight, now)).collect())
     }
 }
 
-fn figure(turn: &Turn, counted: Timestamp, until: Option<Timestamp>, flight: &InFlight) -> Figure {
+fn figure(
+    turn: &Turn,
+    counted: Timestamp,
+    until: Option<Timestamp>,
+    flight: &InFlight,
+    now: Timestamp,
+) -> Figure {
     let reading = match serde_json::from_slice::<Reading>(&turn.payload) {
         Ok(reading) => reading,
         Err(e) => {
@@ -382,14 +389,21 @@ fn figure(turn: &Turn, counted: Timestamp, until: Option<Timestamp>, flight: &In
     if until.is_some_and(|until| until <= counted) {
         return Figure::Later;
     }
-    let Some(moved) = flight.moved(&reading.sku, &reading.location, counted) else {
+    let Some(moved) = flight.moved(&reading.sku, &reading.location, counted, now) else {
         return Figure::Later;
     };
     let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO).saturating_sub(moved);
     let quantity = erp_core::money::Quantity::new(value);
-    // The wish is the same for each try, and another one when the figure changes.
-    let key = Key::from(format!("{}#{}", turn.entry.key, turn.entry.wanted_since.as_micros()));
+    let key = wish(&turn.entry);
     Figure::Put(InventoryPut::new(reading.sku, reading.location, quantity).with_key(key))
+}
+
+/// The key of a wish: the same for each try, and another one when the figure changes, be it on its way or back to one that
+/// was told before.
+fn wish(entry: &Entry) -> Key {
+    let proven = entry.receipt.as_ref().map(|receipt| receipt.at.as_micros()).unwrap_or_default();
+    let since = entry.wanted_since.as_micros();
+    Key::from(format!("{}#{since}#{proven}#{}", entry.key, entry.desired.digest))
 }
 
 fn failed(why: &str) -> Answer {

@@ -235,7 +235,9 @@ pub(crate) enum Contact {
     Reached,
     /// It seems to be out of reach.
     Missed,
-    /// It was not asked.
+    /// It refuses our credentials.
+    Refused,
+    /// It was not asked, as far as is known.
     Untried,
 }
 
@@ -267,8 +269,16 @@ impl Contact {
         let status = error.upstream().and_then(|upstream| upstream.status);
         match (error.kind(), status) {
             (ErrorKind::Transient, None | Some(500..)) => Self::Missed,
-            (ErrorKind::Invalid { .. } | ErrorKind::Config | ErrorKind::Unsupported, None) => Self::Untried,
-            _ => Self::Reached,
+            (ErrorKind::Auth, _) => Self::Refused,
+            (
+                ErrorKind::NotFound
+                | ErrorKind::Conflict
+                | ErrorKind::Malformed
+                | ErrorKind::Permission { .. },
+                _,
+            ) => Self::Reached,
+            _ if error.upstream().is_some() => Self::Reached,
+            _ => Self::Untried,
         }
     }
 }

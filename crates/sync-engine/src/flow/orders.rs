@@ -503,7 +503,7 @@ impl Orders {
             Err(panic) => {
                 for index in indexes {
                     answers[*index] =
-                        Some(Answer::new(Report::Written(WriteResult::Panicked(panic.clone()))));
+                        Some(Answer::untried(Report::Written(WriteResult::Panicked(panic.clone()))));
                 }
             }
         }
@@ -523,7 +523,7 @@ impl Orders {
 /// A sink that gave fewer outcomes than items broke its contract: what became of the rest is unknown.
 pub(super) fn silent() -> Answer {
     let error = Error::unexpected("the sink gave no outcome for this item").with_effect(Effect::Unknown);
-    Answer::new(Report::Written(WriteResult::Failed(error)))
+    Answer::untried(Report::Written(WriteResult::Failed(error)))
 }
 
 fn component(totals: &Components, name: &str) -> Decimal {

@@ -311,7 +311,7 @@ impl Pipe for Prices {
             Err(panic) => {
                 for index in &indexes {
                     answers[*index] =
-                        Some(Answer::new(Report::Written(WriteResult::Panicked(panic.clone()))));
+                        Some(Answer::untried(Report::Written(WriteResult::Panicked(panic.clone()))));
                 }
             }
         }

@@ -97,10 +97,11 @@ impl Store {
 
     pub(super) fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
         // What was ever sent and is not settled now may be there, or be there in another shape. So may what happened before
-        // this ledger was new, or put back from a copy: another one may have sent it.
+        // this ledger was new, or put back from a copy: another one may have sent it. Who is held without ever having been
+        // sent by this one was refused by a sink that looks first.
         const OPEN: &str = "SELECT m.sku, m.place, m.change, m.at, \
              CASE WHEN e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL \
-             OR m.at < ?2 THEN 2 ELSE 1 END \
+             OR (m.at < ?2 AND e.state <> 'held') THEN 2 ELSE 1 END \
              FROM entries e JOIN moves m ON m.entry = e.id \
              WHERE e.flow = ?1 AND e.state <> 'settled' AND e.state NOT IN ('written_off', 'excluded')";
         const TOLD: &str = "SELECT m.sku, m.place, m.change, m.at, 0 FROM moves m JOIN entries e ON e.id = m.entry \

@@ -407,8 +407,8 @@ impl Store {
         Ok(due)
     }
 
-    /// Whether another entry of the same ordering key is being worked on, or was taken a moment ago. Of several whose
-    /// outcome is open, the first goes first: they must not wait for each other.
+    /// Whether another entry of the same ordering key is being worked on, or was taken a moment ago. Those whose outcome is
+    /// open go one at a time, and do not wait until that of the others is known.
     fn lane_is_blocked(&self, id: i64, entry: &Entry, lanes: &mut Lanes) -> Result<bool> {
         if entry.ordering == entry.key.as_str() {
             return Ok(false);
@@ -421,7 +421,7 @@ impl Store {
             .db
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM entries WHERE flow = ?1 AND ordering = ?2 AND id <> ?3 AND ordering <> key \
-                 AND state IN ('sending', 'accepted', 'in_doubt') AND (state = 'sending' OR NOT ?4 OR id < ?3))",
+                 AND state IN ('sending', 'accepted', 'in_doubt') AND (state = 'sending' OR lease_until IS NOT NULL OR NOT ?4))",
             )
             .and_then(|mut ask| ask.query_row(params![entry.flow, entry.ordering, id, open], |row| row.get(0)))
             .map_err(broken)?;

@@ -62,7 +62,7 @@ impl Tieable for Stock {
         // Both statements were read between these two looks at what moves; what differs between them was moving.
         let later = self.in_flight(with.ledger.as_ref(), since).await?;
         for level in &readings {
-            self.allow_for_moves(level, &entries, (&flight, &later), &mut pairs);
+            self.allow_for_moves(level, &entries, (&flight, &later), as_of, &mut pairs);
         }
         let mut report = TieOut {
             flow: with.flow.clone(),
@@ -115,16 +115,17 @@ impl Stock {
         level: &InventoryLevel,
         entries: &BTreeMap<Key, EntryView>,
         looks: (&InFlight, &InFlight),
+        now: Timestamp,
         pairs: &mut BTreeMap<Key, (Sku, Pair)>,
     ) {
         let Some(place) = self.shop_location(&level.location) else { return };
         let key = folded(&level.sku, &place);
         let Some((_, pair)) = pairs.get_mut(&key) else { return };
-        let moved = looks.0.moved(&level.sku, &place, level.as_of);
-        pair.moving = moved.is_none() || moved != looks.1.moved(&level.sku, &place, level.as_of);
+        let moved = looks.0.moved(&level.sku, &place, level.as_of, now);
+        pair.moving = moved.is_none() || moved != looks.1.moved(&level.sku, &place, level.as_of, now);
         pair.wanted = pair.wanted.map(|value| value.saturating_sub(moved.unwrap_or_default()));
         let Some(EntryView { entry, .. }) = entries.get(&key) else { return };
-        let since = looks.0.moved(&level.sku, &place, entry.desired.freshness.read_started);
+        let since = looks.0.moved(&level.sku, &place, entry.desired.freshness.read_started, now);
         pair.moving |= since.is_none();
         pair.told = since.map(|since| entry.units.saturating_sub(since));
     }

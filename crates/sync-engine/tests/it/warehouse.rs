@@ -9,7 +9,7 @@ use erp_core::prelude::*;
 use erp_core::roles::pick;
 use futures_executor::block_on;
 use futures_util::{StreamExt as _, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
@@ -33,10 +33,14 @@ struct Truth {
     books: Decimal,
     posted: BTreeMap<Key, Decimal>,
     adjustments: Vec<Decimal>,
+    /// The keys of all counts that were put.
+    keys: BTreeSet<Key>,
     /// Shipments that the ERP refuses for now.
     refuse: bool,
     /// Shipments whose answer gets lost after they were posted.
     lose: u32,
+    /// The ERP takes its time for a count.
+    slow: bool,
     /// The ERP does not answer.
     down: bool,
     /// So often goods leave at the very moment at which somebody counts.
@@ -147,11 +151,14 @@ impl Connector for Books {
 #[async_trait]
 impl InventorySink for Books {
     async fn put_inventory(&self, _: &Context, puts: &[InventoryPut]) -> Vec<Outcome> {
-        self.0.clock.sleep(Duration::from_secs(2)).await;
+        let slow = self.0.truth().slow;
+        self.0.clock.sleep(Duration::from_secs(if slow { 700 } else { 2 })).await;
         let mut truth = self.0.truth();
         let post = |put: &InventoryPut| {
             let difference = put.quantity.value - truth.books;
-            if !difference.is_zero() {
+            // A difference must not be posted twice: what came under this key before is not posted again.
+            let new = truth.keys.insert(put.key.clone().expect("a count has a key"));
+            if new && !difference.is_zero() {
                 truth.adjustments.push(difference);
                 truth.books = put.quantity.value;
             }
@@ -292,6 +299,25 @@ fn what_leaves_while_somebody_counts_is_not_taken_off_twice() {
     hall.truth().rush = 3;
     assert!(bench.run(&engine, 65 * MINUTE).is_none());
     assert_eq!((hall.posted(), hall.books(), hall.adjustments()), (3, 985.into(), Vec::new()));
+}
+
+/// A count that changes while the one before it is on its way is another wish, and so is one that changes back.
+#[test]
+fn each_figure_is_put_under_a_key_of_its_own() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    // Each put takes a while, and the shelf changes meanwhile, there and back.
+    hall.truth().slow = true;
+    let mut changes = [-4, 4, -4, -1].into_iter();
+    let ended = bench.live(&engine, || {
+        hall.truth().shelf += Decimal::from(changes.next()?);
+        Some(11 * MINUTE)
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    hall.truth().slow = false;
+    assert!(bench.run(&engine, 45 * MINUTE).is_none());
+    assert_eq!(hall.books(), 995.into());
+    assert_eq!(tied(&engine).unexplained(), 0);
 }
 
 /// A ledger that was put back does not know what the lost one has posted.
