@@ -67,6 +67,8 @@
 pub mod account;
 mod adjustments;
 pub mod auth;
+mod batch;
+mod catalog;
 mod client;
 pub mod config;
 mod customers;
@@ -77,6 +79,7 @@ mod feed;
 mod filter;
 mod fulfillments;
 mod inventory;
+mod jobs;
 mod key;
 mod lookup;
 mod map;
@@ -85,6 +88,7 @@ mod permission;
 mod posting;
 mod prices;
 mod records;
+mod requests;
 mod restlet;
 mod shipments;
 #[cfg(feature = "soap")]
@@ -94,9 +98,13 @@ pub mod wire;
 
 pub use account::AccountId;
 pub use auth::{JwtAlgorithm, NetsuiteAuth, Secret, SecretSource};
+pub use batch::{BATCH_MAX, BatchResult, RecordBatch};
+pub use catalog::{FieldInfo, FieldShape, RecordType};
 pub use client::{NetsuiteClient, NetsuiteClientBuilder};
 pub use config::NetsuiteConfig;
 pub use filter::RecordFilter;
+pub use jobs::{Job, JobKey, JobState, JobWait};
 pub use key::{external_id, key_of};
 pub use records::IdPage;
+pub use requests::{RecordAnswer, RecordRequest, RecordView};
 pub use restlet::Restlet;

@@ -5,6 +5,7 @@ mod world;
 
 mod doctor;
 mod events;
+mod jobs;
 mod logon;
 mod orders;
 mod soap;
