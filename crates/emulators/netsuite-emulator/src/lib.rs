@@ -64,6 +64,7 @@ mod quirk;
 mod records;
 mod refusal;
 mod related;
+mod replay;
 mod restlet;
 mod sales;
 mod search;
