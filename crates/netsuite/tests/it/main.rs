@@ -8,5 +8,6 @@ mod events;
 mod jobs;
 mod logon;
 mod orders;
+mod records;
 mod soap;
 mod traps;
