@@ -284,7 +284,7 @@ impl NetsuiteClient {
         let path = format!("{JOB_PATH}/{}/task/{task}/result", job.id);
         // The call is the request's own, so that its answer means what it would have meant at once.
         let call = request.call(self);
-        let answer = self.result(cx, call, &path).await.map_err(|error| of_job(error, job));
+        let answer = self.result(cx, call, &path).await.map_err(|error| of_job(unread(error, state), job));
         let answered = answer.is_ok();
         let settled = request.settle(answer);
         match settled {
@@ -371,6 +371,16 @@ pub(crate) const JOB: &str = "job";
 
 fn of_job(error: Error, job: &Job) -> Error {
     error.with_context(JOB, job.id.as_str())
+}
+
+/// A result that could not be read says nothing of what the task did; only an answer that is the task's own does.
+fn unread(error: Error, state: JobState) -> Error {
+    let own = error.upstream().is_some() && !matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Auth);
+    match (state.succeeded, own) {
+        (true, _) => error.with_effect(Effect::Applied),
+        (false, true) => error,
+        (false, false) => error.with_effect(Effect::Unknown),
+    }
 }
 
 fn untold(text: &str) -> Error {

@@ -45,6 +45,39 @@
 //! from release 2027.1 only its last endpoint, 2025.2, is supported and no new integration can log on with tokens; with
 //! 2028.2 SOAP is gone. Do not begin with it where anything else will do.
 //!
+//! # Glue of one's own
+//!
+//! What the roles do not do is done with the same log-on, limits and errors: any record by [`RecordRequest`], SuiteQL by
+//! [`suiteql`](NetsuiteClient::suiteql), scripts by [`Restlet`]. A request goes at once, or as a job under a key, so that
+//! a lost answer makes nothing twice; up to [`BATCH_MAX`] records go as one [`RecordBatch`].
+//!
+//! ```
+//! use erp_core::prelude::*;
+//! use netsuite::wire::Body;
+//! use netsuite::{JobKey, JobWait, NetsuiteClient, RecordBatch, RecordRequest};
+//!
+//! async fn glue(erp: &NetsuiteClient, cx: &Context) -> Result<()> {
+//!     let customer = Body::new().with("externalId", "shop-1042").with("companyName", "Ada's");
+//!     let request = RecordRequest::create("customer", &customer)?;
+//!     erp.send_record(cx, &request).await?;
+//!
+//!     // The same key is the same job, however often it is submitted.
+//!     let key = JobKey::of("tiers 2026-03-12")?;
+//!     let tiers = ["shop-1042", "shop-1043"].map(|id| (id.to_owned(), Body::new().with("custentity_tier", "gold")));
+//!     let batch = RecordBatch::upsert("customer", tiers)?;
+//!     for result in erp.run_batch(cx, &batch, &key, &JobWait::new()).await? {
+//!         if let Err(error) = result.answer {
+//!             eprintln!("{:?}: {error}, at {:?}", result.reference, error.fields());
+//!         }
+//!     }
+//!
+//!     for check in erp.check_fields(cx).await {
+//!         println!("{} ({}): {:?}", check.field, check.key, check.state);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Money
 //!
 //! Lines travel with a price of their own and their amount to the coin. Without a shipping item NetSuite would drop the

@@ -123,9 +123,29 @@ async fn trouble_within_a_task_leaves_the_effect_open_and_is_not_asked_for_again
     let body = br#"{"title":"Internal Server Error","status":500,"o:errorDetails":[{"detail":"Error ID: x","o:errorCode":"UNEXPECTED_ERROR"}]}"#;
     let fault = Fault::Answer(500, "application/json", Bytes::from_static(body));
     world.emulator.server.faults().add(Rule::once(Some("GET"), "/result", fault));
-    let request = RecordRequest::create("customer", &company("A")).unwrap();
+    let request = RecordRequest::create("customer", &Body::new().with("email", "x@example.test")).unwrap();
     let error = run(&world, &client, &request, "1").await.unwrap_err();
     assert_eq!((error.code(), error.effect()), ("erp.transient", Effect::Unknown));
+    assert_eq!(world.emulator.server.count("GET", "/result"), 1);
+}
+
+/// The job is over, and its result cannot be had: that says nothing against what it did.
+#[tokio::test]
+async fn a_result_that_cannot_be_read_is_not_taken_for_nothing_done() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let cases =
+        [(company("A"), Effect::Applied), (Body::new().with("email", "x@example.test"), Effect::Unknown)];
+    for (at, (body, effect)) in cases.into_iter().enumerate() {
+        let fault = Fault::Throttle(None);
+        world.emulator.server.faults().add(Rule { times: 100, ..Rule::once(Some("GET"), "/result", fault) });
+        let request = RecordRequest::create("customer", &body).unwrap();
+        let error = run(&world, &client, &request, &format!("unread {at}")).await.unwrap_err();
+        assert_eq!((error.code(), error.effect()), ("erp.throttled", effect));
+        world.emulator.server.faults().clear();
+        world.clock.advance(Duration::from_secs(60));
+    }
+    assert_eq!(world.emulator.world.count("customer"), 2, "one was made");
 }
 
 #[tokio::test]
