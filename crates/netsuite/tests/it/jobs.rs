@@ -103,6 +103,60 @@ async fn a_lost_submission_makes_one_record() {
     assert_eq!(again.id(), found.id());
 }
 
+/// However the submission's answer is lost, once or several times, the record is there once.
+#[tokio::test]
+async fn each_way_of_losing_a_submission_makes_one_record() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let mut made = world.emulator.world.count("customer");
+    let faults = [
+        Fault::DropBeforeSend,
+        Fault::DropAfterCommit,
+        Fault::LateOriginal(Duration::from_secs(1)),
+        Fault::LateOriginal(Duration::from_secs(40)),
+        Fault::Truncate,
+        Fault::Answer(502, "text/html", Bytes::from_static(b"<html>bad gateway</html>")),
+        Fault::Throttle(Some(1)),
+    ];
+    for (at, fault) in faults.into_iter().enumerate() {
+        for times in 1..=3 {
+            let rule = Rule::once(Some("POST"), "/record/v1/customer", fault.clone());
+            world.emulator.server.faults().add(Rule { times, ..rule });
+            let name = format!("{at} {times}");
+            let request = RecordRequest::create("customer", &company(&name)).unwrap();
+            let answer = run(&world, &client, &request, &name).await;
+            assert!(answer.as_ref().is_ok_and(|answer| answer.id().is_some()), "{fault:?}: {answer:?}");
+            world.emulator.server.faults().clear();
+            driven(&world, world.clock.shared().sleep(Duration::from_secs(90))).await;
+            made += 1;
+            assert_eq!(world.emulator.world.count("customer"), made, "{fault:?}, {times} times");
+        }
+    }
+}
+
+/// Whoever asked for the job must not take trouble with its state for nothing done.
+#[tokio::test]
+async fn a_state_that_cannot_be_read_leaves_the_effect_open() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let refusal =
+        br#"{"status":403,"o:errorDetails":[{"detail":"no","o:errorCode":"INSUFFICIENT_PERMISSION"}]}"#;
+    let faults = [
+        (Fault::Answer(403, "application/json", Bytes::from_static(refusal)), "erp.permission"),
+        (Fault::Answer(200, "application/json", Bytes::from_static(b"{}")), "erp.malformed"),
+        (Fault::Throttle(None), "erp.throttled"),
+    ];
+    for (fault, code) in faults {
+        let rule = Rule::once(Some("GET"), "/async/v1/job", fault);
+        world.emulator.server.faults().add(Rule { times: 100, ..rule });
+        let request = RecordRequest::create("customer", &company(code)).unwrap();
+        let error = run(&world, &client, &request, code).await.unwrap_err();
+        assert_eq!((error.code(), error.effect()), (code, Effect::Unknown));
+        world.emulator.server.faults().clear();
+        world.clock.advance(Duration::from_secs(60));
+    }
+}
+
 #[tokio::test]
 async fn a_lost_state_or_result_is_asked_for_again() {
     let world = World::start(LogOn::Oauth2, &[]).await;
