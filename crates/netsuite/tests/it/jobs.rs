@@ -205,10 +205,16 @@ async fn a_result_that_cannot_be_read_is_not_taken_for_nothing_done() {
 #[tokio::test]
 async fn a_job_is_waited_for_within_bounds() {
     let world = World::start(LogOn::Oauth2, &[]).await;
-    world.emulator.world.set_job_delay(Duration::from_secs(3_600));
     let client = world.client();
     let cx = Context::new();
     let request = RecordRequest::create("customer", &company("Slow")).unwrap();
+    let pending = Bytes::from_static(br#"{"completed":false,"progress":"pending"}"#);
+    let fault = Fault::Answer(200, "application/json", pending);
+    world
+        .emulator
+        .server
+        .faults()
+        .add(Rule { times: 1_000, ..Rule::once(Some("GET"), "/async/v1/job", fault) });
     let job = driven(&world, client.submit_record(&cx, &request, &key("slow"))).await.unwrap();
     let before = world.emulator.server.log().len();
     let wait = JobWait::new()
