@@ -199,7 +199,8 @@ impl NetsuiteClient {
         self.submit(cx, batch.request(self)?, prefer, key).await
     }
 
-    /// Submits, waits, and tells of each record.
+    /// Submits, waits, and tells of each record. If a job ran under this key before, nothing runs now, and what is told is what
+    /// came of that job: give another batch another key. [`submit_batch`](NetsuiteClient::submit_batch) tells which it is.
     ///
     /// # Errors
     /// Those of submitting and of waiting. What is wrong with one record stands in its own result.

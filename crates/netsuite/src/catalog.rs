@@ -245,6 +245,7 @@ impl FieldInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -308,5 +309,30 @@ mod tests {
             (info, levels) = (next, levels + 1);
         }
         assert_eq!(levels, DEPTH_MAX);
+    }
+
+    fn any_schema() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "object|array|string|integer|null|/a/b-Collection|\\PC{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 64, 5, |inner| {
+            let name = "type|properties|items|enum|\\$ref|refName|id|links|readOnly|format|[a-z_]{1,8}";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map(name, inner, 0..5).prop_map(Value::from_iter),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_without_panic_and_leads_into_the_catalogue_only(json in any_schema()) {
+            let info = FieldInfo::read("any", &json, DEPTH_MAX);
+            prop_assert!(info.schema.is_none_or(|name| is_plain(&name)));
+            prop_assert!(!info.fields.contains_key("links"));
+        }
     }
 }

@@ -171,7 +171,8 @@ impl NetsuiteClient {
         self.submit(cx, request.request(self)?, "respond-async", key).await
     }
 
-    /// Submits, waits, and answers as [`send_record`](NetsuiteClient::send_record) does.
+    /// Submits, waits, and answers as [`send_record`](NetsuiteClient::send_record) does. If a job ran under this key before,
+    /// nothing runs now, and the answer is that job's: give another request another key.
     ///
     /// # Errors
     /// Those of `send_record`, and those of waiting.
