@@ -46,12 +46,14 @@ pub(crate) async fn probe(client: &NetsuiteClient, cx: &Context, needs: &[Need])
         }
     }
     if needs.contains(&Need::WriteOrders) {
-        findings.extend(order_settings(client, cx).await);
+        findings.extend(order_settings(client));
         #[cfg(feature = "soap")]
         if client.config().orders.tax.mode == crate::config::TaxMode::Legacy {
             findings.extend(soap(client, cx).await);
         }
     }
+    let customers = needs.iter().any(|need| matches!(need, Need::ReadCustomers | Need::WriteCustomers));
+    findings.extend(client.field_findings(cx, needs.contains(&Need::WriteOrders), customers).await);
     if needs.iter().any(|need| matches!(need, Need::ReadCustomers | Need::ReadFulfillments)) {
         findings.push(zone(client, cx).await);
     }
@@ -352,46 +354,15 @@ fn trouble(check: &str, error: &Error, lack: &Lack) -> Finding {
     Finding::bad(check, detail, remedy)
 }
 
-/// What of the configuration must be there in the account.
-async fn order_settings(client: &NetsuiteClient, cx: &Context) -> Vec<Finding> {
-    let orders = &client.config().orders;
-    let mut findings = Vec::new();
-    if orders.line_key_field.is_none() {
-        findings.push(Finding::warning(
+/// What is best configured and is not.
+fn order_settings(client: &NetsuiteClient) -> Option<Finding> {
+    client.config().orders.line_key_field.is_none().then(|| {
+        Finding::warning(
             "keep our line ids",
             "orders.line_key_field is not set: after a lost answer lines can be told apart by their order only",
             "Create a Transaction Line Field (free-form text, applied to Sale) and name it in orders.line_key_field",
-        ));
-    }
-    let wanted = orders.key_field.iter().chain(orders.fields.keys());
-    let wanted: Vec<&String> = wanted.collect();
-    if wanted.is_empty() {
-        return findings;
-    }
-    match client.record_fields(cx, orders.record.path()).await {
-        Ok(known) => {
-            for field in wanted {
-                let check = format!("hold {field} on an order");
-                findings.push(if known.contains(field) {
-                    Finding::good(check, "is there")
-                } else {
-                    Finding::bad(
-                        check,
-                        "the account has no such field, or it is not applied to sales",
-                        format!("Create {field} at Customization > Lists, Records, & Fields > Transaction Body Fields, applied to Sale"),
-                    )
-                });
-            }
-        }
-        Err(error) => {
-            findings.push(Finding::warning(
-                "fields of an order",
-                error.message(),
-                "Check the custom fields by hand",
-            ));
-        }
-    }
-    findings
+        )
+    })
 }
 
 /// Whether the role is let in by SOAP, where orders need it. The item that is asked for need not be there.

@@ -24,6 +24,7 @@
 //!
 //! Source: Oracle's online help, section 156570709583 (codes and statuses) and 4634920277 (RESTlets).
 
+use crate::jobs::{JOB, job_at};
 use crate::permission::{self, Lack};
 use erp_core::error::{Effect, Error, ErrorKind, FieldError, Upstream};
 use erp_core::id::SystemId;
@@ -214,6 +215,8 @@ const DUPLICATE: &[&str] =
     &["DUP_RCRD", "DUP_ENTITY", "DUP_ITEM", "DUP_NAME", "DUP_TRANS", "CANT_CREATE_NON_UNIQUE_RCRD"];
 const LOCKED: &[&str] = &["RCRD_LOCKED_BY_WF", "RCRD_UNEDITABLE", "CANT_MODIFY_LOCKED_FLD"];
 const PERIOD: &[&str] = &["CLOSED_TRAN_PRD", "TRAN_PRD_CLOSED", "TRAN_PERIOD_CLOSED"];
+/// A job runs under this key already; `Location` says which.
+const KEY_USED: &str = "IDEMPOTENCY_ERROR";
 const SCRIPT_LIMIT: &[&str] = &["SSS_TIME_LIMIT_EXCEEDED", "SSS_REQUEST_TIME_EXCEEDED"];
 
 impl Classify for NetsuiteErrors {
@@ -229,7 +232,9 @@ impl Classify for NetsuiteErrors {
             Some(error) if !response.status.is_success() => error,
             _ => by_status(status, &said, page, lost),
         };
-        Some(error.with_upstream(self.upstream(status, &said, response)))
+        let error = error.with_upstream(self.upstream(status, &said, response));
+        let earlier = said.has(&[KEY_USED]).then(|| job_at(response.header("location"))).flatten();
+        Some(earlier.into_iter().fold(error, |error, job| error.with_context(JOB, job)))
     }
 }
 
@@ -271,7 +276,7 @@ fn by_code(said: &Said, status: u16, lost: Effect) -> Option<Error> {
     if said.has(DUPLICATE) || said.speaks(&["already exists", "already been used"]) {
         return Some(Error::new(ErrorKind::Conflict, text()));
     }
-    if said.has(&["IDEMPOTENCY_ERROR"]) {
+    if said.has(&[KEY_USED]) {
         return Some(Error::new(ErrorKind::Conflict, "the idempotency key was used before"));
     }
     if said.has(&["RCRD_HAS_BEEN_CHANGED"]) {

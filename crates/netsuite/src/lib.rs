@@ -45,6 +45,39 @@
 //! from release 2027.1 only its last endpoint, 2025.2, is supported and no new integration can log on with tokens; with
 //! 2028.2 SOAP is gone. Do not begin with it where anything else will do.
 //!
+//! # Glue of one's own
+//!
+//! What the roles do not do is done with the same log-on, limits and errors: any record by [`RecordRequest`], SuiteQL by
+//! [`suiteql`](NetsuiteClient::suiteql), scripts by [`Restlet`]. A request goes at once, or as a job under a key, so that
+//! a lost answer makes nothing twice; up to [`BATCH_MAX`] records go as one [`RecordBatch`].
+//!
+//! ```
+//! use erp_core::prelude::*;
+//! use netsuite::wire::Body;
+//! use netsuite::{JobKey, JobWait, NetsuiteClient, RecordBatch, RecordRequest};
+//!
+//! async fn glue(erp: &NetsuiteClient, cx: &Context) -> Result<()> {
+//!     let customer = Body::new().with("externalId", "shop-1042").with("companyName", "Ada's");
+//!     let request = RecordRequest::create("customer", &customer)?;
+//!     erp.send_record(cx, &request).await?;
+//!
+//!     // The same key is the same job, however often it is submitted.
+//!     let key = JobKey::of("tiers 2026-03-12")?;
+//!     let tiers = ["shop-1042", "shop-1043"].map(|id| (id.to_owned(), Body::new().with("custentity_tier", "gold")));
+//!     let batch = RecordBatch::upsert("customer", tiers)?;
+//!     for result in erp.run_batch(cx, &batch, &key, &JobWait::new()).await? {
+//!         if let Err(error) = result.answer {
+//!             eprintln!("{:?}: {error}, at {:?}", result.reference, error.fields());
+//!         }
+//!     }
+//!
+//!     for check in erp.check_fields(cx).await {
+//!         println!("{} ({}): {:?}", check.field, check.key, check.state);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Money
 //!
 //! Lines travel with a price of their own and their amount to the coin. Without a shipping item NetSuite would drop the
@@ -67,6 +100,8 @@
 pub mod account;
 mod adjustments;
 pub mod auth;
+mod batch;
+mod catalog;
 mod client;
 pub mod config;
 mod customers;
@@ -74,9 +109,11 @@ mod doctor;
 mod error;
 pub mod events;
 mod feed;
+mod fieldcheck;
 mod filter;
 mod fulfillments;
 mod inventory;
+mod jobs;
 mod key;
 mod lookup;
 mod map;
@@ -85,6 +122,7 @@ mod permission;
 mod posting;
 mod prices;
 mod records;
+mod requests;
 mod restlet;
 mod shipments;
 #[cfg(feature = "soap")]
@@ -94,9 +132,14 @@ pub mod wire;
 
 pub use account::AccountId;
 pub use auth::{JwtAlgorithm, NetsuiteAuth, Secret, SecretSource};
+pub use batch::{BATCH_MAX, BatchResult, RecordBatch};
+pub use catalog::{FieldInfo, FieldShape, RecordType};
 pub use client::{NetsuiteClient, NetsuiteClientBuilder};
 pub use config::NetsuiteConfig;
+pub use fieldcheck::{FieldCheck, FieldState};
 pub use filter::RecordFilter;
+pub use jobs::{Job, JobKey, JobState, JobWait};
 pub use key::{external_id, key_of};
 pub use records::IdPage;
+pub use requests::{RecordAnswer, RecordRequest, RecordView};
 pub use restlet::Restlet;

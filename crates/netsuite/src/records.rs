@@ -1,24 +1,22 @@
-//! The record service: create, read, update, upsert, delete, transform, list; and the catalogue of what there is.
+//! The record service: create, read, update, upsert, delete, transform, list.
 //!
 //! Unknown fields are always refused (`X-NetSuite-PropertyNameValidation: Error`): NetSuite's own default ignores them, and
 //! what was meant would be lost. The idempotency key does nothing on these synchronous calls, so a create that must not
-//! happen twice carries an external id.
+//! happen twice carries an external id, or goes as a job ([`submit_record`](NetsuiteClient::submit_record)).
 
-use crate::client::{NAME_VALIDATION, NetsuiteClient, RECORD_PATH};
+use crate::client::NetsuiteClient;
 use crate::filter::RecordFilter;
-use crate::wire::record::is_plain;
+use crate::requests::{RecordAnswer, RecordRequest, RecordView, check_kind, url_path};
 use crate::wire::{Body, Record, RecordRef};
 use erp_core::context::Context;
 use erp_core::error::{Effect, Error, ErrorKind, Result};
 use erp_core::time::Timestamp;
 use erp_http::{Call, Request, Response, json};
 use http::header::ACCEPT;
-use http::{HeaderName, Method};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
-/// As many sublists as one update may replace.
-const REPLACE_MAX: usize = 20;
+/// As many lines of one sublist as are read: NetSuite's own bound on pages lies above.
+const LINES_MAX: usize = 100_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +25,8 @@ struct Collection {
     items: Vec<Record>,
     #[serde(default)]
     has_more: bool,
+    #[serde(default)]
+    total_results: Option<usize>,
 }
 
 /// One page of a list: the ids of records that match, and whether more follow.
@@ -39,21 +39,17 @@ pub struct IdPage {
     pub has_more: bool,
 }
 
-fn url_path(kind: &str, reference: Option<&RecordRef>) -> Result<String> {
-    if !is_plain(kind) {
-        return Err(Error::invalid(
-            "record",
-            "netsuite.bad_record",
-            "a record's name has letters and digits only",
-        ));
-    }
-    Ok(match reference {
-        None => format!("{RECORD_PATH}/{kind}"),
-        Some(reference) => format!("{RECORD_PATH}/{kind}/{}", reference.segment()?),
-    })
-}
-
 impl NetsuiteClient {
+    /// Sends a request at once.
+    ///
+    /// # Errors
+    /// `NotFound` if what is to be changed or transformed is not there; `Conflict` if a record with this external id exists;
+    /// `Invalid` with the paths that NetSuite names; whatever keeps it from answering. A missing permission is never "not
+    /// there".
+    pub async fn send_record(&self, cx: &Context, request: &RecordRequest) -> Result<RecordAnswer> {
+        request.settle(self.0.http.execute(cx, request.call(self), request.request(self)?).await)
+    }
+
     /// A record with its sublists and subrecords, and when its read began; `None` if it is not there, or hidden from this
     /// role.
     ///
@@ -65,15 +61,66 @@ impl NetsuiteClient {
         kind: &str,
         reference: &RecordRef,
     ) -> Result<Option<(Record, Timestamp)>> {
-        let path = format!("{}?expandSubResources=true", url_path(kind, Some(reference))?);
-        let request = Request::get(self.0.http.rebase(&path)?).with_header(ACCEPT, "application/json");
-        match self.0.http.execute(cx, self.read_call("netsuite.read_record"), request).await {
-            Ok(response) => {
-                let started = response.started;
-                Ok(Some((json::decode("netsuite.read_record", &response)?, started)))
+        self.record_view(cx, kind, reference, &RecordView::whole()).await
+    }
+
+    /// As much of a record as `view` says, and when its read began; `None` as for [`record`](NetsuiteClient::record).
+    ///
+    /// # Errors
+    /// As [`record`](NetsuiteClient::record); `Invalid` if a field's name cannot be one.
+    pub async fn record_view(
+        &self,
+        cx: &Context,
+        kind: &str,
+        reference: &RecordRef,
+        view: &RecordView,
+    ) -> Result<Option<(Record, Timestamp)>> {
+        Ok(match self.send_record(cx, &RecordRequest::read(kind, reference, view)?).await? {
+            RecordAnswer::Record(record, started) => Some((*record, started)),
+            _ => None,
+        })
+    }
+
+    /// All lines of one sublist, page by page, without the rest of the record; `None` if the record or the sublist is not
+    /// there. `page` is between 1 and 1,000 lines.
+    ///
+    /// # Errors
+    /// `Malformed` if fewer or more lines came than NetSuite says there are: half a list is no list.
+    pub async fn record_lines(
+        &self,
+        cx: &Context,
+        kind: &str,
+        reference: &RecordRef,
+        sublist: &str,
+        page: u32,
+    ) -> Result<Option<Vec<Record>>> {
+        const OPERATION: &str = "netsuite.read_lines";
+        check_kind("sublist", sublist)?;
+        check_page(page, 0)?;
+        let path = format!("{}/{sublist}", url_path(kind, Some(reference))?);
+        let mut lines: Vec<Record> = Vec::new();
+        let mut offset = 0_u32;
+        loop {
+            let query = format!("{path}?expandSubResources=true&limit={page}&offset={offset}");
+            let request = Request::get(self.0.http.rebase(&query)?).with_header(ACCEPT, "application/json");
+            let answer = self.0.http.execute(cx, self.read_call(OPERATION), request).await;
+            let answer = match answer {
+                Err(error) if *error.kind() == ErrorKind::NotFound => return Ok(None),
+                other => other?,
+            };
+            let part: Collection = json::decode(OPERATION, &answer)?;
+            let stuck = part.has_more && part.items.is_empty();
+            lines.extend(part.items);
+            if stuck || lines.len() > LINES_MAX {
+                return Err(part_of_a_list(sublist, lines.len(), part.total_results));
             }
-            Err(error) if *error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            if !part.has_more {
+                return match part.total_results.filter(|total| *total != lines.len()) {
+                    Some(total) => Err(part_of_a_list(sublist, lines.len(), Some(total))),
+                    None => Ok(Some(lines)),
+                };
+            }
+            offset = offset.saturating_add(page);
         }
     }
 
@@ -82,12 +129,12 @@ impl NetsuiteClient {
     /// # Errors
     /// `Conflict` if a record with this external id exists; `Invalid` with the paths that NetSuite names.
     pub async fn create_record(&self, cx: &Context, kind: &str, body: &Body) -> Result<String> {
-        let request = self.write(Method::POST, &url_path(kind, None)?, body)?;
-        let response = self.0.http.execute(cx, self.create_call("netsuite.create_record"), request).await?;
-        created_id(&response)
+        let answer = self.send_record(cx, &RecordRequest::create(kind, body)?).await?;
+        made(answer)
     }
 
-    /// Creates or overwrites the record with this external id, and returns its internal id where NetSuite tells it.
+    /// Creates or overwrites the record with this external id, and returns its internal id where NetSuite tells it. Lines of
+    /// a sublist are added to those that are there; [`RecordRequest::replacing`] replaces them.
     ///
     /// # Errors
     /// `Invalid` with the paths that NetSuite names.
@@ -98,17 +145,16 @@ impl NetsuiteClient {
         external_id: &str,
         body: &Body,
     ) -> Result<Option<String>> {
-        let path = url_path(kind, Some(&RecordRef::external(external_id)))?;
-        let request = self.write(Method::PUT, &path, body)?;
-        let response = self.0.http.execute(cx, self.update_call("netsuite.upsert_record"), request).await?;
-        Ok(created_id(&response).ok())
+        let answer = self.send_record(cx, &RecordRequest::upsert(kind, external_id, body)?).await?;
+        Ok(answer.id().map(str::to_owned))
     }
 
     /// Changes the fields of the body, and no others. Lines with a key are merged into the sublist; the sublists in
     /// `replace` become what the body says.
     ///
     /// # Errors
-    /// `NotFound` if it is not there; `Invalid` with the paths that NetSuite names.
+    /// `NotFound` if it is not there; `Invalid` with the paths that NetSuite names, or if the body has no lines for what is
+    /// to be replaced.
     pub async fn update_record(
         &self,
         cx: &Context,
@@ -117,20 +163,8 @@ impl NetsuiteClient {
         body: &Body,
         replace: &[&str],
     ) -> Result<()> {
-        let mut path = url_path(kind, Some(reference))?;
-        if replace.len() > REPLACE_MAX || !replace.iter().all(|name| is_plain(name)) {
-            return Err(Error::invalid(
-                "replace",
-                "netsuite.bad_replace",
-                "name the sublists that are replaced",
-            ));
-        }
-        if !replace.is_empty() {
-            path = format!("{path}?replace={}", replace.join(","));
-        }
-        let request = self.write(Method::PATCH, &path, body)?;
-        // Lines without a key are appended: the same request twice is twice.
-        self.0.http.execute(cx, self.create_call("netsuite.update_record"), request).await.map(drop)
+        let request = RecordRequest::update(kind, reference, body)?.replacing(replace)?;
+        self.send_record(cx, &request).await.map(drop)
     }
 
     /// Deletes a record. One that is not there is deleted already.
@@ -138,13 +172,7 @@ impl NetsuiteClient {
     /// # Errors
     /// Whatever keeps NetSuite from deleting it.
     pub async fn delete_record(&self, cx: &Context, kind: &str, reference: &RecordRef) -> Result<()> {
-        let url = self.0.http.rebase(&url_path(kind, Some(reference))?)?;
-        let request = Request::new(Method::DELETE, url).with_header(ACCEPT, "application/json");
-        match self.0.http.execute(cx, self.update_call("netsuite.delete_record"), request).await {
-            Ok(_) => Ok(()),
-            Err(error) if *error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.send_record(cx, &RecordRequest::delete(kind, reference)?).await.map(drop)
     }
 
     /// Makes a record out of another, as `salesOrder` into `itemFulfillment`, and returns the new one's internal id.
@@ -159,18 +187,8 @@ impl NetsuiteClient {
         target: &str,
         body: &Body,
     ) -> Result<String> {
-        if !is_plain(target) {
-            return Err(Error::invalid(
-                "target",
-                "netsuite.bad_record",
-                "a record's name has letters and digits only",
-            ));
-        }
-        let path = format!("{}/!transform/{target}", url_path(kind, Some(reference))?);
-        let request = self.write(Method::POST, &path, body)?;
-        let response =
-            self.0.http.execute(cx, self.create_call("netsuite.transform_record"), request).await?;
-        created_id(&response)
+        let request = RecordRequest::transform(kind, reference, target, body)?;
+        made(self.send_record(cx, &request).await?)
     }
 
     /// The ids of the records that match: at most a thousand from `offset` on, which must be a multiple of `limit`.
@@ -185,12 +203,7 @@ impl NetsuiteClient {
         limit: u32,
         offset: u32,
     ) -> Result<IdPage> {
-        if limit == 0 || limit > 1000 || !offset.is_multiple_of(limit) {
-            let text = format!(
-                "limit = {limit} lies between 1 and 1000, and offset = {offset} must be a multiple of it"
-            );
-            return Err(Error::invalid("offset", "netsuite.offset", text));
-        }
+        check_page(limit, offset)?;
         let mut url = self.0.http.rebase(&url_path(kind, None)?)?;
         let mut query = format!("limit={limit}&offset={offset}");
         if let Some(text) = filter.encoded() {
@@ -205,31 +218,6 @@ impl NetsuiteClient {
         Ok(IdPage { ids, has_more: page.has_more })
     }
 
-    /// The names of a record's fields in this account, custom ones included. Now and then a schema comes without fields; it
-    /// is asked for again then.
-    ///
-    /// # Errors
-    /// `NotFound` or `Config` if the account has no such record, or the role may not see it.
-    pub async fn record_fields(&self, cx: &Context, kind: &str) -> Result<BTreeSet<String>> {
-        #[derive(Deserialize)]
-        struct Schema {
-            #[serde(default)]
-            properties: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>>,
-        }
-        let path = format!("{RECORD_PATH}/metadata-catalog/{}", kind_checked(kind)?);
-        for _ in 0..3 {
-            let request =
-                Request::get(self.0.http.rebase(&path)?).with_header(ACCEPT, "application/schema+json");
-            let call = self.read_call("netsuite.metadata");
-            let response = self.0.http.execute(cx, call, request).await?;
-            let schema: Schema = json::decode("netsuite.metadata", &response)?;
-            if !schema.properties.is_empty() {
-                return Ok(schema.properties.into_keys().collect());
-            }
-        }
-        Err(Error::transient(format!("the schema of {kind} came without fields three times")))
-    }
-
     /// The form that a user of this role would get for a new record. Nothing is saved.
     pub(crate) async fn create_form(&self, cx: &Context, kind: &str) -> Result<Response> {
         const FORM: &str = "application/vnd.oracle.resource+json; type=create-form";
@@ -238,26 +226,29 @@ impl NetsuiteClient {
             .with_json("{}");
         self.0.http.execute(cx, Call::read("netsuite.create_form"), request).await
     }
+}
 
-    pub(crate) fn write(&self, method: Method, path: &str, body: &Body) -> Result<Request> {
-        Ok(Request::new(method, self.0.http.rebase(path)?)
-            .with_header(ACCEPT, "application/json")
-            .with_header(HeaderName::from_static(NAME_VALIDATION), "Error")
-            .with_json(body.to_json()?))
+fn check_page(limit: u32, offset: u32) -> Result<()> {
+    if limit == 0 || limit > 1000 || !offset.is_multiple_of(limit) {
+        let text = format!(
+            "limit = {limit} lies between 1 and 1000, and offset = {offset} must be a multiple of it"
+        );
+        return Err(Error::invalid("offset", "netsuite.offset", text));
+    }
+    Ok(())
+}
+
+fn made(answer: RecordAnswer) -> Result<String> {
+    match answer {
+        RecordAnswer::Written(Some(id)) => Ok(id),
+        _ => {
+            Err(Error::malformed("NetSuite wrote a record and did not say which")
+                .with_effect(Effect::Unknown))
+        }
     }
 }
 
-fn kind_checked(kind: &str) -> Result<&str> {
-    url_path(kind, None).map(|_| kind)
-}
-
-/// The internal id at the end of `Location`: the body is empty.
-fn created_id(response: &Response) -> Result<String> {
-    let location = response.header("location").unwrap_or_default();
-    let id = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if is_plain(id) {
-        return Ok(id.to_owned());
-    }
-    let text = "NetSuite wrote a record and did not say which";
-    Err(Error::malformed(text).with_effect(Effect::Unknown))
+fn part_of_a_list(sublist: &str, came: usize, total: Option<usize>) -> Error {
+    let of = total.map_or_else(|| "more".to_owned(), |total| total.to_string());
+    Error::malformed(format!("{came} lines of {sublist} came, and NetSuite says that there are {of}"))
 }

@@ -2,6 +2,7 @@
 //! a refusal stands in the audit trail and never in the answer.
 
 use crate::refusal::Refusal;
+use crate::replay::Seen;
 use aws_lc_rs::signature::{self, KeyPair as _};
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
@@ -17,6 +18,8 @@ use std::time::Duration;
 const SKEW: i64 = 300;
 /// A token's life, in seconds.
 const TOKEN_LIFE: u64 = 3600;
+/// For so long the audit trail says of a token that it has ended; then that nobody knows it.
+const TOKEN_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// As many refused log-ons as lock the user, and for how long.
 const FAILURES_MAX: u32 = 5;
 const LOCKED: Duration = Duration::from_secs(30 * 60);
@@ -129,8 +132,7 @@ struct Issued {
 #[derive(Debug, Default)]
 struct Memory {
     tokens: BTreeMap<String, Issued>,
-    nonces: BTreeSet<(String, String)>,
-    jtis: BTreeSet<String>,
+    seen: Seen,
     /// Certificates beside the one that the account was made with.
     certificates: BTreeMap<String, (KeyKind, Vec<u8>)>,
     /// Boxes of the integration record that are not ticked.
@@ -364,13 +366,13 @@ impl Door {
             return Err("consumer_key_refused");
         }
         let at: i64 = stamp.parse().map_err(|_| "InvalidTimestamp")?;
-        if (at - now.as_secs()).abs() > SKEW {
+        if at.abs_diff(now.as_secs()) > SKEW.unsigned_abs() {
             return Err("InvalidTimestamp");
         }
         if nonce.len() < 6 {
             return Err("nonce_rejected");
         }
-        if !self.memory().nonces.insert((nonce.to_owned(), stamp.to_owned())) {
+        if !self.memory().seen.nonce(now.as_secs() - SKEW, at, nonce) {
             return Err("NonceUsed");
         }
         Ok(())
@@ -430,6 +432,7 @@ impl Door {
             .flatten()
             .filter_map(|scope| scope.as_str().map(str::to_owned))
             .collect();
+        memory.tokens.retain(|_, issued| issued.ends.plus(TOKEN_KEPT) > exchange.at);
         memory.tokens.insert(token.clone(), Issued { ends, scopes: granted });
         drop(memory);
         self.note(exchange.at, "Success", true);
@@ -488,7 +491,7 @@ impl Door {
         if issued > now + 5 {
             return Err("TokenNotAcceptable");
         }
-        if ends - issued > 3600 {
+        if ends.saturating_sub(issued) > 3600 {
             return Err("TokenValidityTooBroad");
         }
         if ends <= now {
@@ -506,7 +509,7 @@ impl Door {
             return Err("ScopeMismatched");
         }
         if let Some(jti) = claims["jti"].as_str()
-            && !self.memory().jtis.insert(jti.to_owned())
+            && !self.memory().seen.assertion(now, ends, jti)
         {
             return Err("AssertionReplayed");
         }

@@ -23,12 +23,43 @@ struct Task {
     reply: Option<Reply>,
 }
 
+/// As many jobs as are kept; beyond it the oldest that are over are forgotten, and their keys with them.
+const JOBS_KEPT: usize = 1_000;
+
 #[derive(Debug)]
 struct State {
-    jobs: Vec<Vec<Task>>,
+    jobs: BTreeMap<usize, Vec<Task>>,
+    /// How many there were.
+    made: usize,
     /// Which job an idempotency key belongs to.
     keys: BTreeMap<String, usize>,
     delay: Duration,
+}
+
+impl State {
+    fn begin(&mut self, tasks: usize, key: Option<String>) -> usize {
+        let number = self.made;
+        self.made += 1;
+        let task = || Task { started: None, ended: None, reply: None };
+        self.jobs.insert(number, std::iter::repeat_with(task).take(tasks).collect());
+        if let Some(key) = key {
+            self.keys.insert(key, number);
+        }
+        self.forget();
+        number
+    }
+
+    fn forget(&mut self) {
+        let more = self.jobs.len().saturating_sub(JOBS_KEPT);
+        let over = self.jobs.iter().filter(|(_, tasks)| tasks.iter().all(|task| task.reply.is_some()));
+        let goes: Vec<usize> = over.map(|(number, _)| *number).take(more).collect();
+        for number in &goes {
+            self.jobs.remove(number);
+        }
+        if !goes.is_empty() {
+            self.keys.retain(|_, number| !goes.contains(number));
+        }
+    }
 }
 
 /// The jobs of one account. They live in memory.
@@ -37,7 +68,8 @@ pub(crate) struct Jobs(Mutex<State>);
 
 impl Jobs {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { jobs: Vec::new(), keys: BTreeMap::new(), delay: Duration::from_secs(2) }))
+        let (jobs, keys) = (BTreeMap::new(), BTreeMap::new());
+        Self(Mutex::new(State { jobs, made: 0, keys, delay: Duration::from_secs(2) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,12 +125,7 @@ impl System {
                     .reply()
                     .with_header("location", &location(*job)));
             }
-            let number = state.jobs.len();
-            let task = |_: &Exchange| Task { started: None, ended: None, reply: None };
-            state.jobs.push(asked.iter().map(task).collect());
-            if let Some(key) = key {
-                state.keys.insert(key, number);
-            }
+            let number = state.begin(asked.len(), key);
             (number, state.delay)
         };
         let system = Arc::clone(self);
@@ -108,7 +135,7 @@ impl System {
                 exchange.at = system.clock.now();
                 let reply = system.serve(&exchange).unwrap_or_else(|refusal| refusal.reply());
                 let mut state = system.jobs.state();
-                if let Some(task) = state.jobs.get_mut(number).and_then(|job| job.get_mut(at)) {
+                if let Some(task) = state.jobs.get_mut(&number).and_then(|job| job.get_mut(at)) {
                     *task = Task {
                         started: Some(exchange.at),
                         ended: Some(system.clock.now()),
@@ -130,7 +157,7 @@ impl System {
         let index = |text: &str| text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let state = self.jobs.state();
         let number = parts.first().and_then(|text| index(text)).ok_or_else(missing)?;
-        let job = state.jobs.get(number).ok_or_else(missing)?;
+        let job = state.jobs.get(&number).ok_or_else(missing)?;
         let own = format!("http://{}{ASYNC}/{}", exchange.header("host").unwrap_or_default(), number + 1);
         let links = |rel: &str, href: &str| {
             format!("\"links\":[{{\"rel\":{},\"href\":{}}}]", quoted(rel), quoted(href))
@@ -242,5 +269,36 @@ fn bounded(all: Vec<Exchange>) -> Result<Vec<Exchange>, Refusal> {
         Ok(all)
     } else {
         Err(Refusal::new(400, "INVALID_CONTENT", format!("A batch takes 1 to {BATCH_MAX} records.")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(state: &mut State, number: usize) {
+        for task in state.jobs.get_mut(&number).into_iter().flatten() {
+            task.reply = Some(Reply::status(204));
+        }
+    }
+
+    #[test]
+    fn jobs_that_are_over_are_forgotten_oldest_first_and_others_never() {
+        let jobs = Jobs::new();
+        let mut state = jobs.state();
+        let open = state.begin(1, Some("open".to_owned()));
+        for at in 0..3 * JOBS_KEPT {
+            let number = state.begin(2, Some(format!("k{at}")));
+            end(&mut state, number);
+        }
+        assert_eq!((state.jobs.len(), state.keys.len()), (JOBS_KEPT, JOBS_KEPT));
+        assert!(state.jobs.contains_key(&open) && state.keys.contains_key("open"));
+        assert!(
+            state.keys.contains_key(&format!("k{}", 3 * JOBS_KEPT - 1)) && !state.keys.contains_key("k0")
+        );
+        for _ in 0..2 * JOBS_KEPT {
+            state.begin(1, None);
+        }
+        assert_eq!(state.jobs.len(), 2 * JOBS_KEPT + 1, "what is not over is kept");
     }
 }

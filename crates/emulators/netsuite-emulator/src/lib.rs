@@ -33,7 +33,7 @@
 //! | log-on | client credentials with a signed assertion (ES* and PS*), scopes with boxes to tick, and OAuth 1.0a with HMAC-SHA256; both verified as NetSuite says, with an audit trail |
 //! | record service | create, read (`fields`, sublists and lines as resources), update, upsert by `eid:`, delete, list with `q=`, `replace`, forms, the metadata catalogue |
 //! | transforms | order to fulfilment, invoice, cash sale, return; return to receipt, credit, refund; invoice to credit; cash sale to refund |
-//! | jobs | `respond-async` with idempotency keys; batches of up to 100 records |
+//! | jobs | `respond-async` with idempotency keys; batches of up to 100 records; of the jobs that are over the last thousand are kept |
 //! | SuiteQL | a parsed subset of Oracle's dialect over items, stock, prices, customers, transactions, lines and their links, parcels, deletions, periods, roles, log-ons |
 //! | SOAP | `upsertList` of sales orders with legacy tax and `getItemAvailability` at endpoint 2025.2, by token passport; faults, and a status for each record |
 //! | RESTlets | whatever the world deploys, with the script service's own refusals |
@@ -64,6 +64,7 @@ mod quirk;
 mod records;
 mod refusal;
 mod related;
+mod replay;
 mod restlet;
 mod sales;
 mod search;

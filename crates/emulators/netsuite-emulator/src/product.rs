@@ -230,7 +230,7 @@ impl System {
         Ask { world, now, quirks, codes: quirks.contains(&Quirk::LegacyTaxInRest) }
     }
 
-    fn check(&self, world: &World, record: &RecordMeta, level: Level) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, world: &World, record: &RecordMeta, level: Level) -> Result<(), Refusal> {
         access::check(world, record, level, self.options.quirks.contains(&Quirk::PermissionAsNotFound))
     }
 
@@ -326,6 +326,7 @@ impl System {
             plain_enums: yes("simpleEnumFormat"),
             base: &base,
             fields: &fields,
+            page: if part.len() == 1 { paging(&query)? } else { (ROWS_MAX, 0) },
         };
         let body = self.store.read(|world| {
             self.check(world, record, Level::View)?;

@@ -337,6 +337,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) base: &'a str,
     /// Only these; all if there are none.
     pub(crate) fields: &'a [&'a str],
+    /// As many lines of a sublist that is asked for alone, and how many are passed over.
+    pub(crate) page: (usize, usize),
 }
 
 /// A record as the service writes it.
@@ -392,9 +394,22 @@ pub(crate) fn render_part(
             let (_, line) = lines.iter().enumerate().find(|(at, line)| number(line, *at) == wanted)?;
             Some(render_doc(ask, Some(Kind::Sub(of)), line, &own, shown))
         }
-        (Kind::Lines(_), None) => {
-            let none = Val::Lines(Vec::new());
-            Some(render_value(ask, Some(kind), stored.doc.0.get(name).unwrap_or(&none), &own, shown))
+        (Kind::Lines(of), None) => {
+            let lines = stored.doc.lines(name);
+            let (limit, offset) = shown.page;
+            let items: Vec<String> = lines
+                .iter()
+                .skip(offset)
+                .take(limit)
+                .map(|line| render_doc(ask, Some(Kind::Sub(of)), line, &own, shown))
+                .collect();
+            let more = offset + items.len() < lines.len();
+            Some(format!(
+                "{{\"links\":[],\"count\":{},\"hasMore\":{more},\"items\":[{}],\"offset\":{offset},\"totalResults\":{}}}",
+                items.len(),
+                items.join(","),
+                lines.len()
+            ))
         }
         (Kind::Sub(_), None) => {
             stored.doc.0.get(name).map(|value| render_value(ask, Some(kind), value, &own, shown))

@@ -73,7 +73,6 @@ impl Body {
     }
 
     /// All fields, in the order in which they were put.
-    #[cfg(feature = "soap")]
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }

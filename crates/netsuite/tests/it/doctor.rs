@@ -3,6 +3,7 @@
 use crate::world::{LogOn, World};
 use erp_core::prelude::*;
 use futures_util::future::{Either, select};
+use netsuite::FieldState;
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
@@ -141,6 +142,73 @@ async fn fields_and_zones_of_the_configuration_are_checked() {
     assert!(text.contains("custbody_no_such"), "{text}");
     assert!(text.contains("line_key_field"), "{text}");
     assert!(text.contains("-07:00"), "the measured zone is told: {text}");
+}
+
+type Change = fn(&mut netsuite::config::OrderConfig, &mut netsuite::config::CustomerConfig);
+
+/// Each configured field alone is missing: the finding names it, the key of the configuration, and where it is made.
+#[tokio::test]
+async fn each_missing_field_is_named_with_its_key_and_menu() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let seed = netsuite_emulator::NetsuiteSeed::new();
+    world
+        .emulator
+        .world
+        .seed(&seed.with_custom_field("custbody_there").with_custom_field("custentity_there"));
+    let all = |config: &mut netsuite::NetsuiteConfig| {
+        config.orders.fields = [("custbody_there".to_owned(), "number".to_owned())].into();
+        config.customers.key_field = Some("custentity_there".to_owned());
+    };
+    let cx = Context::new();
+    let client = world.client_with(all);
+    let Either::Left((fine, _)) = select(pin!(client.check_fields(&cx)), pin!(world.wake())).await else {
+        unreachable!()
+    };
+    assert_eq!(fine.len(), 4);
+    assert!(fine.iter().all(|check| check.state == FieldState::There), "{fine:?}");
+    let missing: [(&str, &str, &str, Change); 4] = [
+        ("custbody_no", "orders.key_field", "Body Fields", |orders, _| {
+            orders.key_field = Some("custbody_no".to_owned());
+        }),
+        ("custcol_no", "orders.line_key_field", "Line Fields", |orders, _| {
+            orders.line_key_field = Some("custcol_no".to_owned());
+        }),
+        ("custbody_no", "orders.fields.custbody_no", "Body Fields", |orders, _| {
+            orders.fields.insert("custbody_no".to_owned(), "store".to_owned());
+        }),
+        ("custentity_no", "customers.key_field", "Entity Fields", |_, customers| {
+            customers.key_field = Some("custentity_no".to_owned());
+        }),
+    ];
+    for (field, key, menu, change) in missing {
+        let client = world.client_with(move |config| {
+            all(config);
+            change(&mut config.orders, &mut config.customers);
+        });
+        let probing = pin!(client.probe(&cx, &NEEDS));
+        let Either::Left((findings, _)) = select(probing, pin!(world.wake())).await else { unreachable!() };
+        let found = bad(&findings);
+        assert_eq!(found.len(), 1, "{key}: {found:?}");
+        assert!(found[0].check.contains(field), "{key}: {found:?}");
+        assert!(found[0].detail.contains(key) && found[0].remedy.contains(menu), "{key}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_catalogue_that_may_not_be_read_is_no_failure_of_the_fields() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    world.emulator.world.deny("TRAN_SALESORD");
+    let findings = probe(&world, &NEEDS).await;
+    let fields: Vec<_> = findings.iter().filter(|finding| finding.check.starts_with("hold cust")).collect();
+    assert_eq!(fields.len(), 2, "{findings:?}");
+    for finding in fields {
+        assert_eq!(finding.verdict, Verdict::Warning, "{finding:?}");
+        assert!(
+            finding.detail.contains("TRAN_SALESORD") && finding.detail.contains("not checked"),
+            "{finding:?}"
+        );
+        assert!(finding.remedy.contains("orders."), "{finding:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ mod world;
 
 mod doctor;
 mod events;
+mod jobs;
 mod logon;
 mod orders;
+mod records;
 mod soap;
 mod traps;

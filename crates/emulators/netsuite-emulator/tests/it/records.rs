@@ -385,3 +385,42 @@ async fn the_catalogue_tells_what_can_be_filtered_and_whose_a_field_is() {
         (bare.get("metadata-catalog/customer").await, bare.get("metadata-catalog/customer").await);
     assert_ne!(first.body["properties"].is_null(), second.body["properties"].is_null());
 }
+
+#[tokio::test]
+async fn the_catalogue_tells_the_fields_of_lines_and_what_an_enumeration_may_be() {
+    let town = Town::new();
+    town.world.seed(&NetsuiteSeed::new().with_custom_field("custcol_line"));
+    let schema = town.get("metadata-catalog/salesOrder").await;
+    let fields = &schema.body["properties"];
+    let lines = &fields["item"]["properties"]["items"]["items"]["properties"];
+    assert_eq!(lines["custcol_line"]["x-ns-custom-field"], true);
+    assert_eq!(lines["quantityBilled"]["readOnly"], true);
+    assert!(fields["custcol_line"].is_null(), "a field of lines is none of the record");
+    assert_eq!(fields["entity"]["properties"]["refName"]["type"], "string");
+    assert_eq!(fields["billingAddress"]["properties"]["city"]["type"], "string");
+    assert_eq!(fields["orderStatus"]["enum"][1], "B");
+    town.world.deny("TRAN_SALESORD");
+    assert_eq!(town.get("metadata-catalog/salesOrder").await.code(), "INSUFFICIENT_PERMISSION");
+    assert_eq!(
+        town.get("metadata-catalog?select=customer,salesOrder").await.code(),
+        "INSUFFICIENT_PERMISSION"
+    );
+    assert_eq!(town.get("metadata-catalog/customer").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_sublist_comes_by_pages() {
+    let town = Town::new();
+    let lines: Vec<Value> = (1..=5).map(|n| json!({"item": {"id": "100"}, "quantity": n})).collect();
+    let order = json!({"entity": {"id": "500"}, "item": {"items": lines}});
+    let order = town.post("salesOrder", &order).await.id();
+    let path = format!("salesOrder/{order}/item");
+    let page = town.get(&format!("{path}?limit=2&offset=4")).await.body;
+    assert_eq!(
+        (&page["hasMore"], &page["totalResults"], &page["count"]),
+        (&json!(false), &json!(5), &json!(1))
+    );
+    assert_eq!(page["items"][0]["line"], 5);
+    assert_eq!(town.get(&format!("{path}?limit=2")).await.body["hasMore"], true);
+    assert_eq!(town.get(&format!("{path}?limit=2&offset=1")).await.status, 400);
+}
