@@ -25,6 +25,7 @@
 //! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number |
 //! | price source | SuiteQL | levels with their quantity breaks, and what single customers pay |
 //! | event receiver | a user event script of the account | signed announcements make feeds be read earlier; see [`events`] |
+//! | refund sink | record service | return authorisation, item receipt, credit memo or cash refund, each under an external id of its own |
 //! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
 //!
 //! # Our key
@@ -85,6 +86,7 @@ mod permission;
 mod posting;
 mod prices;
 mod records;
+mod refunds;
 mod restlet;
 mod shipments;
 #[cfg(feature = "soap")]

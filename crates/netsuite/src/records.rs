@@ -159,6 +159,33 @@ impl NetsuiteClient {
         target: &str,
         body: &Body,
     ) -> Result<String> {
+        self.transform(cx, (kind, reference), target, body, "").await
+    }
+
+    /// As [`transform_record`](Self::transform_record), with the lines of the body and no others: the query `replace` of
+    /// transforms, as Oracle's REST API browser has it.
+    ///
+    /// # Errors
+    /// `Invalid` with the paths that NetSuite names.
+    pub async fn transform_lines(
+        &self,
+        cx: &Context,
+        kind: &str,
+        reference: &RecordRef,
+        target: &str,
+        body: &Body,
+    ) -> Result<String> {
+        self.transform(cx, (kind, reference), target, body, "?replace=item").await
+    }
+
+    async fn transform(
+        &self,
+        cx: &Context,
+        (kind, reference): (&str, &RecordRef),
+        target: &str,
+        body: &Body,
+        query: &str,
+    ) -> Result<String> {
         if !is_plain(target) {
             return Err(Error::invalid(
                 "target",
@@ -166,7 +193,7 @@ impl NetsuiteClient {
                 "a record's name has letters and digits only",
             ));
         }
-        let path = format!("{}/!transform/{target}", url_path(kind, Some(reference))?);
+        let path = format!("{}/!transform/{target}{query}", url_path(kind, Some(reference))?);
         let request = self.write(Method::POST, &path, body)?;
         let response =
             self.0.http.execute(cx, self.create_call("netsuite.transform_record"), request).await?;
