@@ -7,5 +7,6 @@ mod doctor;
 mod events;
 mod logon;
 mod orders;
+mod refunds;
 mod soap;
 mod traps;
