@@ -58,6 +58,18 @@ impl ReferenceShop {
             Some(key)
         })
     }
+
+    /// A falsifier: a refund becomes another one after it was given.
+    pub fn change_refund(&self, key: &Key, change: impl FnOnce(&mut Refund)) -> bool {
+        self.system.look(|shop, now| {
+            let Some(refund) = shop.refunds.iter_mut().find(|refund| refund.key == *key) else {
+                return false;
+            };
+            change(refund);
+            refund.refunded_at = now;
+            true
+        })
+    }
 }
 
 #[async_trait]
