@@ -4,6 +4,7 @@ use super::inventory::written;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Report, Select, Sighting, Turn};
+use crate::release::Start;
 use crate::step::{Action, LookResult, Proof, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use erp_core::model::{Refund, RefundSubmission};
 use erp_core::money::Money;
 use erp_core::outcome::Found;
 use erp_core::roles::{RefundSink, RefundSource};
+use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ pub struct RefundFlow {
     source: Arc<dyn RefundSource>,
     sink: Arc<dyn RefundSink>,
     orders_by: String,
+    start: Option<Start>,
 }
 
 shared_options!(RefundFlow);
@@ -40,11 +43,25 @@ impl Flow {
     /// As [`Flow::refunds`], for roles found behind doors.
     #[must_use]
     pub fn refunds_between(source: Arc<dyn RefundSource>, sink: Arc<dyn RefundSink>) -> RefundFlow {
-        RefundFlow { options: Options::named("refunds"), source, sink, orders_by: "orders".to_owned() }
+        RefundFlow {
+            options: Options::named("refunds"),
+            source,
+            sink,
+            orders_by: "orders".to_owned(),
+            start: None,
+        }
     }
 }
 
 impl RefundFlow {
+    /// Which refunds it takes: those given back after the first run, or at or after a time. There is no default: refunds
+    /// change the books, and the first run must not post years of them.
+    #[must_use]
+    pub fn starting(mut self, start: Start) -> Self {
+        self.start = Some(start);
+        self
+    }
+
     /// The flow whose orders are refunded. Default `orders`.
     #[must_use]
     pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
@@ -58,6 +75,17 @@ impl IntoFlow for RefundFlow {
         self.options.check()?;
         let Some(sink) = self.sink.capabilities().refund_sink else {
             return Err(Error::config(format!("{} takes no refunds", self.sink.identity().system)));
+        };
+        let start = match self.start {
+            Some(Start::Now) => None,
+            Some(Start::At(at)) => Some(at),
+            Some(Start::AfterNumber(_)) | None => {
+                return Err(Error::config(format!(
+                    "flow {} has no start: say starting(Start::Now) or At(time), so that the first run does not post \
+                     years of refunds",
+                    self.options.name
+                )));
+            }
         };
         let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
@@ -75,7 +103,12 @@ impl IntoFlow for RefundFlow {
             beside: Vec::new(),
             // Sinks list no refunds yet, so that there is nothing to compare the shop's with.
             tie_out: None,
-            pipe: Arc::new(Refunds { source: self.source, sink: self.sink, orders_by: self.orders_by }),
+            pipe: Arc::new(Refunds {
+                source: self.source,
+                sink: self.sink,
+                orders_by: self.orders_by,
+                start,
+            }),
         })
     }
 }
@@ -85,6 +118,8 @@ struct Refunds {
     source: Arc<dyn RefundSource>,
     sink: Arc<dyn RefundSink>,
     orders_by: String,
+    /// Without a time, when the flow first ran.
+    start: Option<Timestamp>,
 }
 
 /// Over what is booked: the order, quantities and money by line, and the sums. A refund that changed after it was booked
@@ -105,7 +140,18 @@ fn digest(refund: &Refund) -> Digest {
     Digest::of(&(&refund.order_key, lines, beside, text(refund.tax), text(refund.total)))
 }
 
-fn sight(observed: Observed<Refund>) -> Sighting {
+fn admit(refund: &Refund, start: Timestamp) -> Admission {
+    if refund.refunded_at < start {
+        return Admission::Never(Cause::new(
+            "before the flow's start",
+            "given back before the flow's start",
+            "",
+        ));
+    }
+    Admission::Due
+}
+
+fn sight(observed: Observed<Refund>, start: Timestamp) -> Sighting {
     let freshness = Freshness { version: observed.version, read_started: observed.read_started };
     let Observed { key, label, record, raw, .. } = observed;
     Sighting {
@@ -114,7 +160,7 @@ fn sight(observed: Observed<Refund>) -> Sighting {
         desired: Desired {
             digest: digest(&record),
             freshness,
-            admission: Admission::Due,
+            admission: admit(&record, start),
             alive: true,
             after: Vec::new(),
         },
@@ -197,8 +243,10 @@ impl Pipe for Refunds {
         self.sink.identity()
     }
 
-    fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
-        self.source.refund_changes(cx, since).map(|event| event.map(|event| map_event(event, sight))).boxed()
+    fn changes(&self, cx: &Context, since: Option<Watermark>, env: &Env) -> Feed<Sighting> {
+        let start = self.start.unwrap_or(env.began);
+        let events = self.source.refund_changes(cx, since);
+        events.map(move |event| event.map(|event| map_event(event, |seen| sight(seen, start)))).boxed()
     }
 
     async fn act(&self, cx: &Context, turns: &[Turn], env: &Env) -> Vec<Answer> {

@@ -3,7 +3,7 @@
 use crate::world::{Bench, MINUTE};
 use erp_core::prelude::*;
 use erp_testkit::reference::CallFault;
-use sync_engine::{Flow, State, SyncEngine};
+use sync_engine::{Flow, IntoFlow as _, Start, State, SyncEngine};
 
 fn engine(bench: &Bench) -> SyncEngine {
     let (shop, erp) = (&bench.world.shop, &bench.world.erp);
@@ -11,7 +11,7 @@ fn engine(bench: &Bench) -> SyncEngine {
         .ledger(bench.ledger.clone())
         .clock(bench.clock.shared())
         .flow(bench.orders())
-        .flow(Flow::refunds(shop, erp).orders_by("orders").every(5 * MINUTE))
+        .flow(Flow::refunds(shop, erp).orders_by("orders").starting(Start::At(bench.start)).every(5 * MINUTE))
         .build()
         .unwrap()
 }
@@ -101,4 +101,18 @@ fn a_refund_that_changes_after_it_was_booked_is_told_and_not_taken_for_done() {
     let cause = format!("{:?}", view.entry.cause);
     assert!(cause.contains("changed this refund after it was booked"), "{cause}");
     assert_eq!(bench.world.erp.refunds().len(), 1);
+}
+
+#[test]
+fn what_was_given_back_before_the_start_is_not_booked_and_a_start_must_be_said() {
+    let mut bench = Bench::new();
+    let order = bench.place();
+    let refund = bench.world.shop.refund(&order, &one_of_each(&bench, &order)).unwrap();
+    bench.clock.advance(MINUTE);
+    let (shop, erp) = (&bench.world.shop, &bench.world.erp);
+    let flow = || Flow::refunds(shop, erp).every(MINUTE);
+    assert!(flow().into_flow().unwrap_err().message().contains("no start"));
+    let engine = bench.engine_of(flow().starting(Start::Now));
+    assert!(bench.run(&engine, 30 * MINUTE).is_none());
+    assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Excluded, 0));
 }
