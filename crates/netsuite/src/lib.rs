@@ -1,5 +1,5 @@
-//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders in; stock, prices and fulfilments out;
-//! customers both ways. What only SOAP can do is behind the feature `soap`.
+//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders and refunds in; stock, prices and
+//! fulfilments out; customers both ways. What only SOAP can do is behind the feature `soap`.
 //!
 //! ```
 //! use erp_core::prelude::*;
