@@ -6,7 +6,7 @@ use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability,
 use erp_core::connector::{Connector, Finding, Identity, Need};
 use erp_core::context::Context;
 use erp_core::roles::{
-    CustomerStore, FulfillmentSink, InventorySink, InventorySource, OrderSource, PriceSink,
+    CustomerStore, FulfillmentSink, InventorySink, InventorySource, OrderSource, PriceSink, RefundSource,
 };
 use std::sync::Arc;
 
@@ -42,6 +42,7 @@ impl Connector for CommerceClient {
         let customers = SinkCapability::new(Idempotency::LookupThenCreate, horizon).with_revise();
         capabilities.customer_store = Some(customers);
         capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
+        capabilities.refund_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities
     }
 
@@ -66,6 +67,10 @@ impl Connector for CommerceClient {
     }
 
     fn customer_store(&self) -> Option<Arc<dyn CustomerStore>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn refund_source(&self) -> Option<Arc<dyn RefundSource>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -79,6 +79,10 @@ fn trials(need: Need) -> Vec<Trial> {
             list("read shipments", "Magento_Sales::shipment", "shipments"),
             refused("write shipments", "Magento_Sales::ship", Method::POST, "order/0/ship"),
         ],
+        Need::ReadRefunds => vec![
+            list("read orders", ORDERS, "orders"),
+            list("read credit memos", "Magento_Sales::sales_creditmemo", "creditmemos"),
+        ],
         _ => Vec::new(),
     }
 }
@@ -92,6 +96,7 @@ const fn has_role(can: &Capabilities, need: Need) -> bool {
         Need::WritePrices => can.price_sink.is_some(),
         Need::ReadCustomers | Need::WriteCustomers => can.customer_store.is_some(),
         Need::WriteFulfillments => can.fulfillment_sink.is_some(),
+        Need::ReadRefunds => can.refund_source.is_some(),
         _ => false,
     }
 }
@@ -103,6 +108,7 @@ fn label(resource: &str) -> &'static str {
         "Magento_Sales::create" => "Sales > Operations > Orders > Actions > Create",
         "Magento_Sales::ship" => "Sales > Operations > Orders > Actions > Ship",
         "Magento_Sales::shipment" => "Sales > Operations > Shipments",
+        "Magento_Sales::sales_creditmemo" => "Sales > Operations > Credit Memos",
         "Magento_Catalog::catalog" => "Catalog",
         "Magento_Catalog::products" => "Catalog > Inventory > Products",
         "Magento_Customer::customer" => "Customers",

@@ -6,11 +6,13 @@
 //! | totals, hidden tax, gift cards as tenders, unknown segments | [`totals`] |
 //! | what kind of payment it is and how far the money has come | [`payment`] |
 //! | customers, both ways | [`customer`] |
+//! | credit memos | [`refund`] |
 //! | where the order stands: by `state`, never by the merchant's `status` | [`standing`] |
 
 pub mod customer;
 pub mod lines;
 pub mod payment;
+pub mod refund;
 pub mod totals;
 
 use crate::config::{Fields, PaymentClasses};

@@ -65,7 +65,7 @@ pub(crate) fn whole_id(text: &str) -> Option<i64> {
 }
 
 /// One order's bytes by id; `None` if the shop says that it is not there.
-async fn order_row(
+pub(crate) async fn order_row(
     client: &CommerceClient,
     cx: &Context,
     operation: &'static str,

@@ -24,7 +24,7 @@
 //! auth = { type = "basic", user = "SYNC", password = { env = "SAP_PASSWORD" } }
 //!
 //! [flows.orders]
-//! record = "orders"                      # orders | customers | inventory | prices | fulfillments
+//! record = "orders"                      # orders | customers | inventory | prices | fulfillments | refunds
 //! from = "shop"
 //! to = "sap"
 //! start = "now"                          # now | a time | { after = { default = "000123456" } }

@@ -164,6 +164,18 @@ impl<'a> Plan<'a> {
                 }
                 built.into_flow()
             }
+            Moves::Refunds { start, orders_by } => {
+                let source = from
+                    .refund_source()
+                    .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no refunds"))?;
+                let sink = to.refund_sink().ok_or_else(|| lacks(flow, "to", &flow.to, "takes no refunds"))?;
+                let mut built = shared!(Flow::refunds_between(source, sink).starting(start.clone()));
+                if let Some(orders) = orders_by {
+                    self.config.flow(orders)?;
+                    built = built.orders_by(orders);
+                }
+                built.into_flow()
+            }
         };
         built.map_err(|error| {
             Failure::from(error).at(format_args!("{}: flows.{}", self.config.file.display(), flow.name))
@@ -199,6 +211,7 @@ impl<'a> Plan<'a> {
                 Moves::Inventory { .. } => (Need::ReadInventory, Need::WriteInventory),
                 Moves::Prices { .. } => (Need::ReadPrices, Need::WritePrices),
                 Moves::Fulfillments { .. } => (Need::ReadFulfillments, Need::WriteFulfillments),
+                Moves::Refunds { .. } => (Need::ReadRefunds, Need::WriteRefunds),
             };
             if flow.from == system {
                 needs.push(read);

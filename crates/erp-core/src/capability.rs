@@ -155,6 +155,12 @@ pub struct Capabilities {
     pub fulfillment_source: Option<SourceCapability>,
     /// Fulfilments go here.
     pub fulfillment_sink: Option<SinkCapability>,
+    /// Refunds come from here.
+    #[serde(default)]
+    pub refund_source: Option<SourceCapability>,
+    /// Refunds go here.
+    #[serde(default)]
+    pub refund_sink: Option<SinkCapability>,
     /// Announcements of changes are understood.
     pub event_receiver: Option<ReceiverCapability>,
 }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::id::SystemId;
 use crate::roles::{
     CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-    OrderSink, OrderSource, PriceSink, PriceSource,
+    OrderSink, OrderSource, PriceSink, PriceSource, RefundSink, RefundSource,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,10 @@ pub enum Need {
     ReadFulfillments,
     /// Write fulfilments.
     WriteFulfillments,
+    /// Read refunds.
+    ReadRefunds,
+    /// Write refunds.
+    WriteRefunds,
 }
 
 /// One thing that the doctor looked at.
@@ -170,6 +174,14 @@ pub trait Connector: fmt::Debug + Send + Sync + 'static {
     }
     /// The door to writing fulfilments.
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
+        None
+    }
+    /// The door to reading refunds.
+    fn refund_source(&self) -> Option<Arc<dyn RefundSource>> {
+        None
+    }
+    /// The door to writing refunds.
+    fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
         None
     }
     /// The door to what the system announces by itself.

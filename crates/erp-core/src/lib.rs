@@ -9,6 +9,7 @@
 //!     ├─ CustomerStore                Found         absent · partial · whole · several
 //!     ├─ PriceSource / PriceSink      Holding       what a target holds, to compare
 //!     ├─ FulfillmentSource / …Sink
+//!     ├─ RefundSource / RefundSink
 //!     └─ EventReceiver                Hint          something changed: read earlier
 //! ```
 //!
@@ -47,7 +48,7 @@ pub mod prelude {
     pub use crate::outcome::{Found, Handle, LineLink, Outcome, Receipt};
     pub use crate::roles::{
         CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-        OrderSink, OrderSource, PriceSink, PriceSource,
+        OrderSink, OrderSource, PriceSink, PriceSource, RefundSink, RefundSource,
     };
     pub use crate::time::{Clock, Date, SystemClock, Timestamp, Zone};
 }

@@ -14,7 +14,7 @@ use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
 use erp_core::roles::{
     CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-    OrderSink, PriceSource,
+    OrderSink, PriceSource, RefundSink,
 };
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::auth::oauth2::OAuth2;
@@ -219,6 +219,8 @@ impl Connector for NetsuiteClient {
             SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon)
                 .with_bulk(1, config.concurrency),
         );
+        capabilities.refund_sink =
+            Some(SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon));
         if let Some(adjustments) = &config.inventory.adjustments {
             let sink = SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon);
             capabilities.inventory_sink = Some(sink.with_bulk(100, 1).with_tolerance(adjustments.threshold));
@@ -245,6 +247,10 @@ impl Connector for NetsuiteClient {
     }
 
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -34,7 +34,11 @@ pub(crate) async fn probe(client: &NetsuiteClient, cx: &Context, needs: &[Need])
     let granted = grants(client, cx, role.as_deref(), &mut findings).await;
     let mut tried: BTreeSet<(&str, Level, String)> = BTreeSet::new();
     for need in needs {
-        let Some(wants) = permission::wants(*need) else {
+        let wants = match need {
+            Need::WriteRefunds => Some(permission::refund_wants(client.config())),
+            need => permission::wants(*need),
+        };
+        let Some(wants) = wants else {
             let text = format!("{need:?} is nothing that NetSuite offers here");
             findings.push(Finding::bad(format!("{need:?}"), text, "Use another system for it"));
             continue;

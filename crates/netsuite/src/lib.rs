@@ -1,5 +1,5 @@
-//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders in; stock, prices and fulfilments out;
-//! customers both ways. What only SOAP can do is behind the feature `soap`.
+//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders and refunds in; stock, prices and
+//! fulfilments out; customers both ways. What only SOAP can do is behind the feature `soap`.
 //!
 //! ```
 //! use erp_core::prelude::*;
@@ -25,6 +25,7 @@
 //! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number |
 //! | price source | SuiteQL | levels with their quantity breaks, and what single customers pay |
 //! | event receiver | a user event script of the account | signed announcements make feeds be read earlier; see [`events`] |
+//! | refund sink | record service | return authorisation, item receipt, credit memo or cash refund, each under an external id of its own |
 //! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
 //!
 //! # Our key
@@ -122,6 +123,7 @@ mod permission;
 mod posting;
 mod prices;
 mod records;
+mod refunds;
 mod requests;
 mod restlet;
 mod shipments;

@@ -5,6 +5,7 @@
 //! which is Oracle's permission usage sheet of 2024.1 and the record catalogue, as collected by the netsuite-permissions
 //! project.
 
+use crate::config::{NetsuiteConfig, OrderRecord, RefundDocument};
 use erp_core::connector::Need;
 use std::fmt;
 
@@ -278,6 +279,28 @@ const WRITE_FULFILLMENTS: &[Want] = &[
     want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder")),
     want("TRAN_ITEMSHIP", Level::Create, "post item fulfilments", Trial::Form("itemFulfillment")),
 ];
+const READ_ORDERS: Want = want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder"));
+const MAKE_RETURNS: Want =
+    want("TRAN_RTNAUTH", Level::Create, "make return authorisations", Trial::Form("returnAuthorization"));
+const RECEIVE: Want =
+    want("TRAN_ITEMRCPT", Level::Create, "receive returned goods", Trial::Form("itemReceipt"));
+const PAY_BACK: Want = want("TRAN_CASHRFND", Level::Create, "make cash refunds", Trial::Form("cashRefund"));
+const WRITE_CREDITS: &[Want] = &[
+    READ_ITEMS,
+    READ_CURRENCIES,
+    READ_ORDERS,
+    MAKE_RETURNS,
+    RECEIVE,
+    want("TRAN_CUSTCRED", Level::Create, "make credit memos", Trial::Form("creditMemo")),
+];
+const WRITE_CASH_REFUNDS: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, READ_ORDERS, MAKE_RETURNS, RECEIVE, PAY_BACK];
+const REFUND_CASH_SALES: &[Want] = &[
+    READ_ITEMS,
+    READ_CURRENCIES,
+    want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale")),
+    PAY_BACK,
+];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
@@ -295,8 +318,18 @@ pub(crate) fn wants(need: Need) -> Option<&'static [Want]> {
         Need::ReadPrices => READ_PRICES,
         Need::ReadFulfillments => READ_FULFILLMENTS,
         Need::WriteFulfillments => WRITE_FULFILLMENTS,
+        Need::WriteRefunds => WRITE_CREDITS,
         _ => return None,
     })
+}
+
+/// What refunds ask for, by the documents that this configuration makes of them.
+pub(crate) fn refund_wants(config: &NetsuiteConfig) -> &'static [Want] {
+    match (config.orders.record, config.refunds.document) {
+        (OrderRecord::CashSale, _) => REFUND_CASH_SALES,
+        (OrderRecord::SalesOrder, RefundDocument::CashRefund) => WRITE_CASH_REFUNDS,
+        (OrderRecord::SalesOrder, RefundDocument::CreditMemo) => WRITE_CREDITS,
+    }
 }
 
 #[cfg(test)]
@@ -329,6 +362,7 @@ mod tests {
             Need::WriteCustomers,
             Need::ReadPrices,
             Need::ReadFulfillments,
+            Need::WriteRefunds,
         ];
         for want in needs.into_iter().flat_map(|need| wants(need).unwrap()) {
             let permission = by_id(want.id).unwrap_or_else(|| panic!("{} is not in the table", want.id));

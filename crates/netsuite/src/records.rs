@@ -191,6 +191,23 @@ impl NetsuiteClient {
         made(self.send_record(cx, &request).await?)
     }
 
+    /// As [`transform_record`](Self::transform_record), with the lines of the body's `item` and no others: the query
+    /// `replace`, which published lists of NetSuite's REST paths show for transforms (not tried on a real account).
+    ///
+    /// # Errors
+    /// `Invalid` with the paths that NetSuite names.
+    pub async fn transform_lines(
+        &self,
+        cx: &Context,
+        kind: &str,
+        reference: &RecordRef,
+        target: &str,
+        body: &Body,
+    ) -> Result<String> {
+        let request = RecordRequest::transform(kind, reference, target, body)?.replacing(&["item"])?;
+        made(self.send_record(cx, &request).await?)
+    }
+
     /// The ids of the records that match: at most a thousand from `offset` on, which must be a multiple of `limit`.
     ///
     /// # Errors

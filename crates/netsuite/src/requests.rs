@@ -214,18 +214,18 @@ impl RecordRequest {
     }
 
     /// These sublists become what the body says: lines that it does not name are removed (Oracle's online help, section
-    /// 1545297048). For updates and upserts.
+    /// 1545297048). For updates, upserts and transforms.
     ///
     /// # Errors
-    /// `Invalid` if a name cannot be one or is none of the body's sublists, or the request is neither.
+    /// `Invalid` if a name cannot be one or is none of the body's sublists, or the request is none of the three.
     pub fn replacing(mut self, sublists: &[&str]) -> Result<Self> {
         let names: Vec<String> = sublists.iter().map(|name| (*name).to_owned()).collect();
         check_names("replace", &names)?;
         if names.is_empty() {
             return Ok(self);
         }
-        if !matches!(self.deed, Deed::Update | Deed::Upsert) {
-            let text = "sublists are replaced by an update or an upsert only";
+        if !matches!(self.deed, Deed::Update | Deed::Upsert | Deed::Transform) {
+            let text = "sublists are replaced by an update, an upsert or a transform only";
             return Err(Error::invalid("replace", "netsuite.bad_replace", text));
         }
         // Named and not in the body, all of its lines would go.

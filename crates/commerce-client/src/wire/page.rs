@@ -39,6 +39,9 @@ pub struct RowHead {
     /// The store view; orders only.
     #[serde(deserialize_with = "lenient::int")]
     pub store_id: Option<i64>,
+    /// Where it stands: a word for orders, a number for credit memos.
+    #[serde(deserialize_with = "lenient::text")]
+    pub state: Option<String>,
 }
 
 impl RowHead {

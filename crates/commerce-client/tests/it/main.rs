@@ -6,4 +6,5 @@ mod emulator;
 mod fake;
 mod feed;
 mod quirks;
+mod refunds;
 mod wire;

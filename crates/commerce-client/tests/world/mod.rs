@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use commerce_client::CommerceClient;
-use commerce_emulator::{CommerceEmulator, NewLine, NewOrder, Options, Quirk, Quirks, Seed, rows, sample};
+use commerce_emulator::{
+    CommerceEmulator, NewLine, NewOrder, Options, Quirk, Quirks, RefundWish, Seed, rows, sample,
+};
 use erp_core::model::{
     Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order, Price,
     PriceScope,
@@ -129,6 +131,7 @@ impl Harness for World {
             Spot::PutPrice => ("POST", "/V1/products/base-prices", 0),
             Spot::ReadCustomers => ("GET", "/V1/customers/", MARKS),
             Spot::CreateFulfillment => ("POST", "/ship", 0),
+            Spot::ReadRefunds => ("GET", "/V1/creditmemos", MARKS),
             _ => return false,
         };
         let after = if after == 0 { 0 } else { after + marks };
@@ -274,6 +277,16 @@ impl Harness for World {
         let delivery = Fulfillment::new(key, number, "0000000001".into(), self.clock.now()).with_lines(lines);
         let item = FulfillmentSubmission::new(delivery, id.to_string().into(), links);
         Ok(item.with_location(Some(SOURCES[0].into())))
+    }
+
+    async fn post_refund(&self) -> Trial<Key> {
+        let world = &self.emulator.world;
+        let line = vec![NewLine::new(SKUS[0], 1)];
+        let id = did(world.place_order(NewOrder::new("default", "guest@example.test", line)))?;
+        did(world.pay(id))?;
+        let order = world.order(id).ok_or_else(|| Failure("the order is gone".to_owned()))?;
+        let rows = order.top_rows().map(|item| (item.item_id, item.qty_ordered)).collect();
+        did(world.refund(id, &RefundWish::new(rows))).map(Self::key)
     }
 
     async fn shipments(&self, key: &Key) -> Trial<usize> {

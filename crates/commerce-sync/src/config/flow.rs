@@ -14,7 +14,7 @@ use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
 use sync_engine::trigger::Trigger;
 use toml::Value;
 
-const RECORDS: [&str; 5] = ["orders", "customers", "inventory", "prices", "fulfillments"];
+const RECORDS: [&str; 6] = ["orders", "customers", "inventory", "prices", "fulfillments", "refunds"];
 const LATER: [&str; 2] = ["companies", "products"];
 
 /// One flow.
@@ -98,6 +98,13 @@ pub enum Moves {
         /// Buyers are told of what left at most so long ago.
         notify_within: Option<Duration>,
     },
+    /// Money given back, booked where the orders went.
+    Refunds {
+        /// Which refunds it takes.
+        start: Start,
+        /// The flow whose orders are refunded.
+        orders_by: Option<String>,
+    },
 }
 
 impl Moves {
@@ -109,6 +116,7 @@ impl Moves {
             Self::Inventory { .. } => "inventory",
             Self::Prices { .. } => "prices",
             Self::Fulfillments { .. } => "fulfillments",
+            Self::Refunds { .. } => "refunds",
         }
     }
 }
@@ -134,6 +142,7 @@ impl FlowConfig {
             },
             "prices" => prices(&mut section)?,
             "fulfillments" => fulfillments(&mut section)?,
+            "refunds" => refunds(&mut section)?,
             later if LATER.contains(&later) => {
                 let why =
                     format!("flows of {later} are not in this build yet; there are {}", RECORDS.join(", "));
@@ -149,7 +158,7 @@ impl FlowConfig {
             }
         }
         if section.has("start") {
-            return Err(section.bad("start", "belongs to flows of orders and customers"));
+            return Err(section.bad("start", "belongs to flows of orders, customers and refunds"));
         }
         section.done()?;
         Ok(Self { name: name.to_owned(), from, to, triggers, late_after, guests, moves })
@@ -259,6 +268,16 @@ fn customers(section: &mut Section) -> Result<Moves, Failure> {
         }
     };
     Ok(Moves::Customers { start, namesake, groups: section.texts("groups")? })
+}
+
+fn refunds(section: &mut Section) -> Result<Moves, Failure> {
+    let start = start(section)?;
+    if matches!(start, Start::AfterNumber(_)) {
+        return Err(
+            section.bad("start", "is \"now\" or a time for refunds, which are not counted as orders are")
+        );
+    }
+    Ok(Moves::Refunds { start, orders_by: section.text("orders_by")? })
 }
 
 const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { after = { default = \"000123456\" } }, so that the first run does not post years of history";

@@ -88,6 +88,7 @@ fn meaning(flow: &FlowConfig) -> String {
             let buyers = customers.iter().map(|(number, group)| format!("customer {number} for {group}"));
             format!("; {}", lists.chain(buyers).collect::<Vec<_>>().join(", "))
         }
+        Moves::Refunds { start, .. } => format!("; {}", taken("refunds given back", start)),
         _ => String::new(),
     };
     format!(
@@ -144,6 +145,7 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
                 format!("{reads} to ask {} for customers, and one per page that changed", flow.name)
             }
             Moves::Fulfillments { .. } => format!("{reads} to ask for deliveries for {}", flow.name),
+            Moves::Refunds { .. } => format!("{reads} to ask for refunds for {}", flow.name),
         }
     } else if flow.to == system {
         match flow.moves {
@@ -162,6 +164,7 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
                 format!("one for each {bulk} prices of {} that changed", flow.name)
             }
             Moves::Fulfillments { .. } => format!("about 3 for each delivery of {}", flow.name),
+            Moves::Refunds { .. } => format!("about 12 for each refund of {}", flow.name),
         }
     } else {
         return Ok(None);

@@ -176,3 +176,25 @@ fn each_algorithm_of_netsuite_is_known_and_then_its_key_is_looked_at() {
         assert!(!err.contains("hunter2"), "{err}");
     }
 }
+
+#[test]
+fn a_flow_of_refunds_is_told_what_it_lacks() {
+    let flow = |from: &str, to: &str, start: &str| {
+        let flow = format!(
+            "[flows.refunds]\nrecord = \"refunds\"\nfrom = \"{from}\"\nto = \"{to}\"\nevery = \"15m\"\n{start}"
+        );
+        let whole = NETSUITE.replace("auth = { type = \"oauth2\", client_id = \"c\", certificate_id = \"k\", algorithm = \"ES256\", private_key = \"hunter2\" }", "auth = { type = \"tba\", consumer_key = \"a\", consumer_secret = \"hunter2\", token = \"b\", token_secret = \"hunter2\" }");
+        check(&format!("{whole}{flow}"))
+    };
+    let start = "start = \"now\"\n";
+    for (from, to, start, says) in [
+        ("shop", "netsuite", "", "so that the first run does not post years of history"),
+        ("shop", "netsuite", "start = { after = { default = \"7\" } }\n", "for refunds"),
+        ("netsuite", "shop", start, "gives no refunds"),
+        ("shop", "shop", start, "takes no refunds"),
+    ] {
+        let (code, _, err) = flow(from, to, start);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(says), "{err} should say {says}");
+    }
+}

@@ -34,7 +34,7 @@
 //! | | |
 //! | --- | --- |
 //! | orders | `GET orders`, `orders/{id}`, `orders/{id}/statuses`, `orders/{id}/comments`; `POST orders` (existing ones only), `orders/{id}/comments`, `cancel`, `hold`, `unhold` |
-//! | documents | `POST order/{id}/ship`, `order/{id}/invoice`, `shipment/track`; `GET shipments`, `shipment/{id}`, `invoices` |
+//! | documents | `POST order/{id}/ship`, `order/{id}/invoice`, `shipment/track`; `GET shipments`, `shipment/{id}`, `invoices`, `creditmemos`, `creditmemo/{id}` |
 //! | stock | `GET` and `POST inventory/source-items`, `POST inventory/source-items-delete`, `GET inventory/sources`, `sources/{code}`, `stocks`, `stock-source-links`, `stock-resolver/website/{code}`, `get-product-salable-quantity/{sku}/{stock}`, `are-products-salable`, `export-stock-salable-qty/website/{code}` |
 //! | catalogue | `GET products`, `products/{sku}`; `products/base-prices`, `base-prices-information`, `tier-prices` (`POST`, `PUT`), `tier-prices-information`, `tier-prices-delete` |
 //! | customers | `GET customers/search`, `customers/{id}`, `POST customers`, `PUT customers/{id}`, `GET customerGroups/search`, `company`, `company/{id}` |
@@ -48,7 +48,7 @@
 //!
 //! - The hosted edition (tenant paths, IMS tokens, `Store` header), GraphQL, events and webhooks, and async and bulk routes.
 //! - Admin and customer tokens and the three-legged handshake; the four secrets are there from the start.
-//! - Refunds, returns, special prices, cost, legacy stock items, the raw `POST invoices` and `POST shipment`,
+//! - Refunds by REST (the world gives money back), returns, special prices, cost, legacy stock items, the raw `POST invoices` and `POST shipment`,
 //!   product and company writes, quotes, shared catalogues, company credit.
 //! - Prices that include tax, fixed product taxes, hidden tax, shipping discounts, gift wrap, store credit, points, bundles
 //!   with a fixed price, back-orders, stock thresholds; virtual products are never reserved.
@@ -56,6 +56,7 @@
 //! - Placing orders refuses nothing for want of stock: an oversold shop is a case worth testing.
 //! - Nonces are remembered in memory alone, so a restarted shop accepts an old one again.
 
+mod credit;
 mod fields;
 mod oauth;
 mod php;
@@ -69,6 +70,7 @@ mod search;
 mod state;
 mod world;
 
+pub use credit::RefundWish;
 pub use place::{Discount, NewLine, NewOrder, Pay, TaxRate};
 pub use quirk::{Quirk, Quirks, UnknownQuirk};
 pub use rest::{Commerce, RESOURCES};

@@ -291,7 +291,7 @@ pub struct Item {
 impl Item {
     /// What could still be shipped.
     pub fn open_to_ship(&self) -> Decimal {
-        self.qty_ordered - self.qty_shipped - self.qty_canceled - self.qty_refunded
+        self.qty_ordered - self.qty_shipped.max(self.qty_refunded) - self.qty_canceled
     }
 
     /// What could still be invoiced.
@@ -541,4 +541,84 @@ pub struct Invoice {
     pub grand_total: Dual,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// A credit memo: money that was given back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CreditMemo {
+    /// Id.
+    pub entity_id: i64,
+    /// Number.
+    pub increment_id: String,
+    /// Order.
+    pub order_id: i64,
+    /// Store view.
+    pub store_id: i64,
+    /// 1 open, 2 refunded, 3 cancelled.
+    pub state: i64,
+    /// Base currency and order currency.
+    pub currency: (String, String),
+    /// Rows, with what is given back for each.
+    pub items: Vec<CreditItem>,
+    /// Shipping given back, after its own discount.
+    pub shipping: Dual,
+    /// Tax on it.
+    pub shipping_tax: Dual,
+    /// Given back beyond.
+    pub adjustment_positive: Dual,
+    /// Kept.
+    pub adjustment_negative: Dual,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A row of a credit memo.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CreditItem {
+    /// The order's row.
+    pub order_item_id: i64,
+    /// SKU.
+    pub sku: String,
+    /// How many.
+    pub quantity: Decimal,
+    /// Price of one.
+    pub price: Dual,
+    /// Price of all, before the discount.
+    pub row_total: Dual,
+    /// What is taken off, positive.
+    pub discount: Dual,
+    /// Tax.
+    pub tax: Dual,
+}
+
+impl CreditMemo {
+    /// What of the rows adds up to the whole.
+    fn sum(&self, of: impl Fn(&CreditItem) -> Dual) -> Dual {
+        self.items.iter().map(of).sum()
+    }
+
+    /// All rows before discounts.
+    pub fn subtotal(&self) -> Dual {
+        self.sum(|item| item.row_total)
+    }
+
+    /// All discounts, positive.
+    pub fn discount(&self) -> Dual {
+        self.sum(|item| item.discount)
+    }
+
+    /// All tax.
+    pub fn tax(&self) -> Dual {
+        self.sum(|item| item.tax) + self.shipping_tax
+    }
+
+    /// Everything that is given back.
+    pub fn grand_total(&self) -> Dual {
+        self.subtotal() - self.discount() + self.tax() + self.shipping + self.adjustment_positive
+            - self.adjustment_negative
+    }
 }

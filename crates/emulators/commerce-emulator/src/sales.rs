@@ -29,7 +29,7 @@ pub(crate) fn find(shop: &Shop, id: i64) -> Result<&Order, Refusal> {
 }
 
 /// Changes an order to its successor, moving reservations along with it.
-fn amend(old: &Order, new: Order) -> Vec<Change> {
+pub(crate) fn amend(old: &Order, new: Order) -> Vec<Change> {
     let (before, after) = (old.reserved(), new.reserved());
     let mut changes = Vec::new();
     for sku in before.keys().chain(after.keys().filter(|sku| !before.contains_key(*sku))) {
@@ -127,7 +127,7 @@ fn build(
 }
 
 /// `000000014` in the first store, `2000000014` in the second: the prefix is the store's id from 2 on.
-fn increment(store_id: i64, sequence: i64) -> String {
+pub(crate) fn increment(store_id: i64, sequence: i64) -> String {
     if store_id < 2 { format!("{sequence:09}") } else { format!("{store_id}{sequence:09}") }
 }
 

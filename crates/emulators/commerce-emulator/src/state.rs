@@ -1,6 +1,6 @@
 use crate::rows::{
-    Company, Customer, Group, Invoice, Order, Product, Shipment, Source, SourceItem, Stock, StoreView,
-    TierPrice, Website,
+    Company, CreditMemo, Customer, Group, Invoice, Order, Product, Shipment, Source, SourceItem, Stock,
+    StoreView, TierPrice, Website,
 };
 use erp_core::Decimal;
 use erp_testkit::emulator::State;
@@ -49,6 +49,7 @@ pub(crate) enum Change {
     Forget(i64),
     Shipment(Shipment),
     Invoice(Invoice),
+    CreditMemo(Box<CreditMemo>),
     Customer(Box<Customer>),
     SourceItem(SourceItem),
     DropSourceItem(String, String),
@@ -76,6 +77,7 @@ pub(crate) struct Shop {
     pub(crate) orders: BTreeMap<i64, Order>,
     pub(crate) shipments: BTreeMap<i64, Shipment>,
     pub(crate) invoices: BTreeMap<i64, Invoice>,
+    pub(crate) credit_memos: BTreeMap<i64, CreditMemo>,
     pub(crate) reserved: BTreeMap<(i64, String), Decimal>,
     pub(crate) acl: BTreeMap<String, Option<BTreeSet<String>>>,
     sequences: BTreeMap<i64, i64>,
@@ -226,6 +228,9 @@ impl State for Shop {
             }
             Change::Invoice(invoice) => {
                 self.invoices.insert(invoice.entity_id, invoice);
+            }
+            Change::CreditMemo(memo) => {
+                self.credit_memos.insert(memo.entity_id, *memo);
             }
             Change::Customer(customer) => self.put_customer(*customer),
             Change::SourceItem(item) => self.put_source_item(item),

@@ -1,7 +1,8 @@
+use crate::credit::{self, RefundWish};
 use crate::php::Refusal;
 use crate::place::NewOrder;
 use crate::quirk::{Quirk, Quirks};
-use crate::rows::{Customer, Invoice, Order, Shipment, SourceItem, Track};
+use crate::rows::{CreditMemo, Customer, Invoice, Order, Shipment, SourceItem, Track};
 use crate::sales::{self, Decided, ShipWish};
 use crate::state::{Change, Seed, Shop};
 use erp_core::Decimal;
@@ -222,6 +223,23 @@ impl ShopWorld {
         let source_code = Some(source_code.to_owned());
         let wish = ShipWish { tracks: vec![track], source_code, ..ShipWish::default() };
         self.decide(|shop| sales::ship(shop, id, wish, self.now()))
+    }
+
+    /// Gives money back for an order that was paid, as somebody in the admin would. Returns the credit memo's id.
+    ///
+    /// # Errors
+    /// If more is given back than was paid for, or nothing at all.
+    pub fn refund(&self, id: i64, wish: &RefundWish) -> Result<i64, Refused> {
+        self.decide(|shop| credit::refund(shop, id, wish, self.now()))
+    }
+
+    /// Changes a credit memo behind the shop's back. `false` if there is none.
+    pub fn tamper_credit(&self, id: i64, change: impl FnOnce(&mut CreditMemo)) -> bool {
+        let now = self.now();
+        let Some(mut memo) = self.read(|shop| shop.credit_memos.get(&id).cloned()) else { return false };
+        change(&mut memo);
+        memo.updated_at = now;
+        self.decide(|_| Ok((vec![Change::CreditMemo(Box::new(memo))], ()))).is_ok()
     }
 
     /// States what a source holds of a SKU.

@@ -96,13 +96,14 @@ fn share(amount: Decimal, done: Decimal, quantity: Decimal) -> Decimal {
     if quantity.is_zero() || done >= quantity { amount } else { cents(amount * done / quantity) }
 }
 
-/// Makes a document from another: its id, and what changes.
+/// Makes a document from another: its id, and what changes. Where the lines are replaced, only those that the body names are
+/// taken.
 pub(crate) fn make(
     ask: Ask<'_>,
     source_id: u64,
     record: &RecordMeta,
     source: (&RecordMeta, &Stored),
-    body: Doc,
+    (body, replace): (Doc, bool),
 ) -> Result<(u64, Vec<Change>), Refusal> {
     let (from, held) = source;
     let step = find(from.name, record.name)
@@ -117,7 +118,7 @@ pub(crate) fn make(
     }
     let id = ask.world.next_id();
     let mut origin = held.doc.clone();
-    let (lines, before, after) = take_lines(ask, step, &mut origin, &body)?;
+    let (lines, before, after) = take_lines(ask, step, &mut origin, (&body, replace))?;
     let mut doc = Doc::default();
     for (name, value) in &held.doc.0 {
         if TAKEN.contains(&name.as_str()) || name.starts_with("custbody") {
@@ -172,9 +173,11 @@ fn take_lines(
     ask: Ask<'_>,
     step: &Step,
     origin: &mut Doc,
-    body: &Doc,
+    (body, replace): (&Doc, bool),
 ) -> Result<(Vec<Doc>, Decimal, Decimal), Refusal> {
-    let asked = sales::asked_lines(origin, body)?;
+    let added = |line: &Doc| !line.has("orderLine") && line.has("item") && step.to != "itemReceipt";
+    let named = body.lines("item").iter().filter(|line| !added(line)).cloned().collect();
+    let asked = sales::asked_lines(origin, &Doc::default().with("item", Val::Lines(named)))?;
     let (mut before, mut after) = (Decimal::ZERO, Decimal::ZERO);
     let mut lines = Vec::new();
     for line in origin.lines_mut("item") {
@@ -183,7 +186,8 @@ fn take_lines(
         after += share(amount, done, quantity);
         let open = if line.flag("isClosed") { Decimal::ZERO } else { (step.most)(ask, line) - done };
         let wanted = asked.get(&line.num("line"));
-        if open <= Decimal::ZERO || wanted.is_some_and(|(_, wanted)| sales::left_out(wanted)) {
+        let left_out = wanted.map_or(replace, |(_, wanted)| sales::left_out(wanted));
+        if open <= Decimal::ZERO || left_out {
             continue;
         }
         let taken = match wanted {
@@ -197,7 +201,9 @@ fn take_lines(
             }
             _ => open,
         };
+        let stated = wanted.map(|(_, wanted)| wanted).filter(|wanted| wanted.has("amount"));
         let part = share(amount, done + taken, quantity) - share(amount, done, quantity);
+        let part = stated.map_or(part, |wanted| wanted.num("amount"));
         after += part;
         line.set(step.counter, Val::Num(done + taken));
         let mut made = Doc::default()
@@ -223,6 +229,10 @@ fn take_lines(
     }
     if lines.is_empty() {
         return Err(Refusal::no_line());
+    }
+    for line in body.lines("item").iter().filter(|line| added(line)) {
+        after += line.num("amount");
+        lines.push(line.clone().with("line", Val::Num(Decimal::from(lines.len() + 1))));
     }
     Ok((lines, before, after))
 }

@@ -417,7 +417,8 @@ impl System {
             let warned = validated(exchange, &parsed.unknown)?;
             records::check_external(ask, made, &parsed.doc, None)?;
             let Some(stored) = world.get(from.name, source) else { return Err(absent(from)) };
-            let (at, changes) = posting::make(ask, source, made, (from, stored), parsed.doc)?;
+            let replace = replaced(exchange).iter().any(|name| name == "item");
+            let (at, changes) = posting::make(ask, source, made, (from, stored), (parsed.doc, replace))?;
             Ok::<_, Refusal>((changes, (at, warned)))
         })?;
         Ok(done(exchange, made.name, at, &warned))

@@ -366,7 +366,8 @@ impl NetsuiteWorld {
             let from = meta::record(record).ok_or_else(unknown)?;
             let made = meta::record(target).ok_or_else(unknown)?;
             let held = ask.world.get(from.name, id).ok_or_else(unknown)?;
-            posting::make(ask, id, made, (from, held), Doc::default()).map(|(id, changes)| (changes, id))
+            posting::make(ask, id, made, (from, held), (Doc::default(), false))
+                .map(|(id, changes)| (changes, id))
         })
     }
 

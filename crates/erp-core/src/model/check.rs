@@ -31,7 +31,7 @@ impl Allowance {
         Self { per_line: coin / Decimal::TWO, per_document: coin }
     }
 
-    fn covers(&self, gap: Decimal, summands: usize) -> bool {
+    pub(super) fn covers(&self, gap: Decimal, summands: usize) -> bool {
         let lines = Decimal::from(u64::try_from(summands).unwrap_or(u64::MAX));
         gap.abs() <= self.per_document.saturating_add(self.per_line.saturating_mul(lines))
     }

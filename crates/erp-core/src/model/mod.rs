@@ -11,6 +11,7 @@ mod holding;
 mod inventory;
 mod order;
 mod price;
+mod refund;
 
 pub use address::Address;
 pub use check::{Allowance, CheckFailure, Part};
@@ -25,3 +26,4 @@ pub use order::{
     Totals,
 };
 pub use price::{Price, PriceQuery, PriceScope};
+pub use refund::{Refund, RefundLine, RefundSubmission};

@@ -13,6 +13,7 @@ mod fulfillments;
 mod inventory;
 mod orders;
 mod prices;
+mod refunds;
 
 pub use customers::CustomerStore;
 pub use events::{EventReceiver, HINTS_MAX, Hint, Received, RecordKind, Reply, RequestParts};
@@ -20,3 +21,4 @@ pub use fulfillments::{FulfillmentSink, FulfillmentSource};
 pub use inventory::{InventorySink, InventorySource, level_key, pick};
 pub use orders::{OrderPreview, OrderSink, OrderSource};
 pub use prices::{PriceSink, PriceSource};
+pub use refunds::{RefundSink, RefundSource};

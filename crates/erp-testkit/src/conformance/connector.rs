@@ -31,6 +31,8 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("price_sink", stated.price_sink.is_some(), connector.price_sink().is_some()),
         ("fulfillment_source", stated.fulfillment_source.is_some(), connector.fulfillment_source().is_some()),
         ("fulfillment_sink", stated.fulfillment_sink.is_some(), connector.fulfillment_sink().is_some()),
+        ("refund_source", stated.refund_source.is_some(), connector.refund_source().is_some()),
+        ("refund_sink", stated.refund_sink.is_some(), connector.refund_sink().is_some()),
         ("event_receiver", stated.event_receiver.is_some(), connector.event_receiver().is_some()),
     ] {
         ensure!(promised == open, "{role}: stated {promised}, door open {open}");
@@ -41,6 +43,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("customer_store", stated.customer_store),
         ("price_sink", stated.price_sink),
         ("fulfillment_sink", stated.fulfillment_sink),
+        ("refund_sink", stated.refund_sink),
     ] {
         let usable = sink.is_none_or(|sink| sink.bulk_limit > 0 && sink.concurrency > 0);
         ensure!(usable, "{role}: a bulk limit or concurrency of 0 lets nothing through");
@@ -92,6 +95,8 @@ fn needs(bench: &Bench) -> Vec<Need> {
         (stated.price_sink.is_some(), Need::WritePrices),
         (stated.fulfillment_source.is_some(), Need::ReadFulfillments),
         (stated.fulfillment_sink.is_some(), Need::WriteFulfillments),
+        (stated.refund_source.is_some(), Need::ReadRefunds),
+        (stated.refund_sink.is_some(), Need::WriteRefunds),
     ] {
         if promised {
             needs.push(need);

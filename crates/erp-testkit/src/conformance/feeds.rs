@@ -22,6 +22,7 @@ pub(super) enum Line {
     Inventory,
     Customers,
     Fulfillments,
+    Refunds,
 }
 
 /// An event without its record.
@@ -127,6 +128,10 @@ impl Line {
                 let source = Bench::open(connector.fulfillment_source())?;
                 drain(source.fulfillment_changes(cx, since)).await
             }
+            Self::Refunds => {
+                let source = Bench::open(connector.refund_source())?;
+                drain(source.refund_changes(cx, since)).await
+            }
         }
     }
 
@@ -137,6 +142,7 @@ impl Line {
             Self::Orders => harness.place_order(harness.sample_order(&mut Sample::new(number))).await,
             Self::Customers => harness.register(harness.sample_customer(number)).await,
             Self::Fulfillments => harness.post_delivery().await,
+            Self::Refunds => harness.post_refund().await,
             Self::Inventory => Err(Failure("products are there from the start".to_owned())),
         }
     }
@@ -163,6 +169,7 @@ impl Line {
             Self::Inventory => Spot::ReadInventory,
             Self::Customers => Spot::ReadCustomers,
             Self::Fulfillments => Spot::ReadFulfillments,
+            Self::Refunds => Spot::ReadRefunds,
         }
     }
 
@@ -172,6 +179,7 @@ impl Line {
             Self::Orders => stated.order_source,
             Self::Inventory => stated.inventory_source,
             Self::Fulfillments => stated.fulfillment_source,
+            Self::Refunds => stated.refund_source,
             Self::Customers => return true,
         };
         source.is_some_and(|source| source.delta != DeltaKind::FullScan)
@@ -277,6 +285,10 @@ pub(super) async fn streams_are_lazy(bench: &Bench, line: Line) -> Verdict {
         Line::Fulfillments => {
             let source = Bench::open(connector.fulfillment_source())?;
             peek(bench, source.fulfillment_changes(cx, None), before).await?;
+        }
+        Line::Refunds => {
+            let source = Bench::open(connector.refund_source())?;
+            peek(bench, source.refund_changes(cx, None), before).await?;
         }
     }
     line.read(bench, None).await?.whole().map(drop)

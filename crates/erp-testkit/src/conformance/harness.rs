@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
 use erp_core::model::{
-    Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, Price, RouteTarget,
+    Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, Price, RefundSubmission,
+    RouteTarget,
 };
 use erp_core::money::{Currency, Money};
 use erp_core::roles::{RecordKind, RequestParts};
@@ -59,6 +60,10 @@ pub enum Spot {
     ReadFulfillments,
     /// The create of a fulfilment in a sink.
     CreateFulfillment,
+    /// A page of refunds.
+    ReadRefunds,
+    /// The creates that a refund takes in a sink, each of them.
+    CreateRefund,
 }
 
 fn lacking<T>(what: &str) -> Verdict<T> {
@@ -219,6 +224,22 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// Places an order in a fulfilment sink and returns a submission that ships all of it.
     async fn shippable(&self) -> Verdict<FulfillmentSubmission> {
         lacking("place an order that can be shipped")
+    }
+
+    /// Gives money back for an order in a refund source; returns the refund's key.
+    async fn post_refund(&self) -> Verdict<Key> {
+        lacking("give money back")
+    }
+
+    /// Places an order in a refund sink, ships it, and returns a refund of its goods. Another one each time.
+    async fn refundable(&self) -> Verdict<RefundSubmission> {
+        lacking("ship an order that can be refunded")
+    }
+
+    /// How many refunds the sink's world holds under a key; where one takes several documents, how many there are of that
+    /// of which there are most.
+    async fn refunds(&self, _key: &Key) -> Verdict<usize> {
+        lacking("count refunds")
     }
 
     /// What the world sends, genuine and just now, when a record of this kind has changed: head and body of the request.

@@ -29,6 +29,7 @@ mod inventory;
 mod order_sink;
 mod order_source;
 mod prices;
+mod refunds;
 
 pub use harness::{Failure, Harness, Spot, Verdict};
 
@@ -103,6 +104,7 @@ fn all_rules() -> impl Iterator<Item = &'static Rule> {
         customers::RULES,
         prices::RULES,
         fulfillments::RULES,
+        refunds::RULES,
         events::RULES,
     ];
     roles.into_iter().flatten()

@@ -9,7 +9,7 @@ use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
     Basis, Components, Customer, Fulfillment, FulfillmentLine, HeldLine, HeldState, Holding, Order,
-    OrderSubmission, Price, RouteTarget, Tracking,
+    OrderSubmission, Price, RefundSubmission, RouteTarget, Tracking,
 };
 use erp_core::money::Side;
 use erp_core::outcome::{LineLink, Receipt};
@@ -34,6 +34,7 @@ pub(super) struct ErpState {
     pub(super) stock: BTreeMap<(Sku, LocationId), Decimal>,
     pub(super) deliveries: BTreeMap<u64, (Timestamp, Fulfillment)>,
     pub(super) last_delivery: u64,
+    pub(super) refunds: Vec<RefundSubmission>,
     pub(super) creates: BTreeMap<Key, usize>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) book: Book,
@@ -312,6 +313,7 @@ impl ReferenceErp {
             stock: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             last_delivery: 0,
+            refunds: Vec::new(),
             creates: BTreeMap::new(),
             jobs: BTreeMap::new(),
             book: Book::default(),

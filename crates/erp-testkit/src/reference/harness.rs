@@ -10,7 +10,7 @@ use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, NativeId, Sku};
 use erp_core::model::{
     Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
-    OrderSubmission, Price,
+    OrderSubmission, Price, RefundSubmission,
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::LineLink;
@@ -100,6 +100,8 @@ const fn ops(spot: Spot) -> &'static [&'static str] {
         Spot::ReadCustomers => &["customers.page", "customers.match", "customers.get"],
         Spot::ReadFulfillments => &["fulfillments.page"],
         Spot::CreateFulfillment => &["fulfillments.create"],
+        Spot::ReadRefunds => &["refunds.page"],
+        Spot::CreateRefund => &["refunds.create"],
     }
 }
 
@@ -249,6 +251,35 @@ impl Harness for ReferenceHarness {
         .with_lines(lines);
         let native = key.as_str().rsplit(':').next().unwrap_or_default();
         Ok(FulfillmentSubmission::new(delivery, NativeId::from(native), links))
+    }
+
+    async fn post_refund(&self) -> Verdict<Key> {
+        let shop = self.shop_of();
+        let order = shop.place(Sample::new(self.next()).order_of(1));
+        let held = shop.order_now(&order).ok_or_else(|| Failure("the order is gone".to_owned()))?;
+        let lines: Vec<_> = held.lines.iter().map(|line| (line.id.clone(), Decimal::ONE)).collect();
+        shop.refund(&order, &lines).ok_or_else(|| Failure("nothing could be refunded".to_owned()))
+    }
+
+    async fn refundable(&self) -> Verdict<RefundSubmission> {
+        let missing = || Failure("nothing could be shipped".to_owned());
+        let number = self.next();
+        let key = self.erp_of().take_behind(Sample::new(number).order_of(2), number);
+        let document = self.erp_of().documents_of(&key).pop().ok_or_else(missing)?;
+        self.erp_of().ship(&document.native_id).ok_or_else(missing)?;
+        let order = &document.submission.order;
+        let lines: Vec<_> = order.lines.iter().map(|line| (line.id.clone(), line.wanted())).collect();
+        let held = document.holding.lines.iter();
+        let links = held.filter_map(|held| {
+            Some(LineLink { line: held.line.clone()?, native_line: held.native_line.clone() })
+        });
+        let refund = Key::from(format!("elsewhere:R{number}"));
+        let refund = super::refunds::refund_of(refund, order, &lines, self.clock.now());
+        Ok(RefundSubmission::new(refund, document.native_id.clone(), links.collect()))
+    }
+
+    async fn refunds(&self, key: &Key) -> Verdict<usize> {
+        Ok(self.erp_of().refunds().iter().filter(|held| held.refund.key == *key).count())
     }
 
     async fn shipments(&self, key: &Key) -> Verdict<usize> {

@@ -34,6 +34,7 @@ mod faults;
 mod feed;
 mod harness;
 mod prices;
+mod refunds;
 mod shop;
 mod shop_roles;
 mod system;

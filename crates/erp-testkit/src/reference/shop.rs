@@ -6,7 +6,7 @@ use erp_core::Decimal;
 use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
-    Customer, Fulfillment, Order, OrderLine, OrderLink, OrderQuery, PaymentProgress, Price, Standing,
+    Customer, Fulfillment, Order, OrderLine, OrderLink, OrderQuery, PaymentProgress, Price, Refund, Standing,
 };
 use erp_core::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,7 @@ pub(super) struct ShopState {
     pub(super) orders: BTreeMap<u64, ShopOrder>,
     pub(super) last_order: u64,
     pub(super) last_shipment: u64,
+    pub(super) refunds: Vec<Refund>,
     pub(super) stock: BTreeMap<(Sku, LocationId), Decimal>,
     pub(super) puts: Vec<StockPut>,
     pub(super) write_backs: Vec<OrderLink>,

@@ -158,6 +158,12 @@ impl Connector for Mutant {
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
         self.inner.fulfillment_sink().map(|_| Arc::new(self.clone()) as Arc<dyn FulfillmentSink>)
     }
+    fn refund_source(&self) -> Option<Arc<dyn RefundSource>> {
+        self.inner.refund_source().map(|_| Arc::new(self.clone()) as Arc<dyn RefundSource>)
+    }
+    fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
+        self.inner.refund_sink().map(|_| Arc::new(self.clone()) as Arc<dyn RefundSink>)
+    }
 }
 
 #[async_trait]
@@ -420,6 +426,53 @@ impl FulfillmentSink for Mutant {
 
     async fn find_fulfillment(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
         let found = self.inner.fulfillment_sink().unwrap().find_fulfillment(cx, key, order).await;
+        self.absent(found, Found::Absent)
+    }
+}
+
+#[async_trait]
+impl RefundSource for Mutant {
+    fn refund_changes(&self, cx: &Context, since: Option<Watermark>) -> Feed<Refund> {
+        self.eager(cx);
+        let resumed = since.is_some();
+        let source = self.inner.refund_source().unwrap();
+        self.feed(source.refund_changes(cx, self.mark(since)), resumed)
+    }
+}
+
+#[async_trait]
+impl RefundSink for Mutant {
+    async fn submit_refunds(&self, cx: &Context, items: &[RefundSubmission]) -> Vec<Outcome> {
+        let sink = self.inner.refund_sink().unwrap();
+        let mut items = items.to_vec();
+        if self.has("asks for nothing") {
+            let _ = sink.find_refund(cx, &"x".into(), &"1".into()).await;
+        }
+        for item in &mut items {
+            if self.has("a key each") {
+                item.refund.key = Key::from(format!("{}-{}", item.refund.key, self.next()));
+            }
+            if self.has("adds up anew") {
+                item.refund = item.refund.clone().with_lines(item.refund.lines.clone());
+            }
+            let too_much = |line: &&mut RefundLine| line.quantity > Decimal::ONE_HUNDRED;
+            if let Some(line) = item.refund.lines.iter_mut().find(too_much).filter(|_| self.has("cuts")) {
+                line.quantity -= Decimal::ONE_HUNDRED;
+            }
+        }
+        let outcomes = self.outcomes(sink.submit_refunds(cx, &items).await);
+        if !self.has("takes any order") {
+            return outcomes;
+        }
+        let taken = |outcome| match outcome {
+            Outcome::Failed(_) => Outcome::Applied(Receipt::new("1".into(), "1", Timestamp::EPOCH)),
+            other => other,
+        };
+        outcomes.into_iter().map(taken).collect()
+    }
+
+    async fn find_refund(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
+        let found = self.inner.refund_sink().unwrap().find_refund(cx, key, order).await;
         self.absent(found, Found::Absent)
     }
 }

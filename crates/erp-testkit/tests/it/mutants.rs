@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
-use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order, Price};
+use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order, Price, RefundSubmission};
 use erp_core::roles::{RecordKind, RequestParts};
 use erp_testkit::conformance::{self, Harness, Spot, Verdict};
 use erp_testkit::fault::Fault;
@@ -96,6 +96,15 @@ impl Harness for Sabotaged {
     async fn shipments(&self, key: &Key) -> Verdict<usize> {
         self.inner.shipments(key).await
     }
+    async fn post_refund(&self) -> Verdict<Key> {
+        self.inner.post_refund().await
+    }
+    async fn refundable(&self) -> Verdict<RefundSubmission> {
+        self.inner.refundable().await
+    }
+    async fn refunds(&self, key: &Key) -> Verdict<usize> {
+        self.inner.refunds(key).await
+    }
 }
 
 fn sabotaged(inner: ReferenceHarness, bug: &'static str) -> Arc<dyn Harness> {
@@ -128,6 +137,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "inventory_source::snapshot_is_bracketed",
             "customers::snapshot_is_bracketed",
             "fulfillment_source::snapshot_is_bracketed",
+            "refund_source::snapshot_is_bracketed",
         ],
     ),
     (
@@ -136,6 +146,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "order_source::resume_from_each_checkpoint_never_skips",
             "customers::resume_from_each_checkpoint_never_skips",
             "fulfillment_source::resume_from_each_checkpoint_never_skips",
+            "refund_source::resume_from_each_checkpoint_never_skips",
         ],
     ),
     (
@@ -144,6 +155,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "order_source::foreign_watermark_is_expired",
             "customers::foreign_watermark_is_expired",
             "fulfillment_source::foreign_watermark_is_expired",
+            "refund_source::foreign_watermark_is_expired",
         ],
     ),
     (
@@ -152,6 +164,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "order_source::break_then_resume_is_complete",
             "customers::break_then_resume_is_complete",
             "fulfillment_source::break_then_resume_is_complete",
+            "refund_source::break_then_resume_is_complete",
             "inventory_source::a_broken_scan_says_so",
             "order_sink::broken_statement_says_so",
             "price_source::a_broken_scan_says_so",
@@ -164,6 +177,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "inventory_source::streams_start_when_polled",
             "customers::streams_start_when_polled",
             "fulfillment_source::streams_start_when_polled",
+            "refund_source::streams_start_when_polled",
         ],
     ),
     ("no poison", &["order_source::one_unreadable_order_does_not_end_the_feed"]),
@@ -186,6 +200,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "order_sink::a_failed_look_up_is_never_absent",
             "customers::a_failed_read_is_never_not_there",
             "fulfillment_sink::a_failed_look_up_is_never_absent",
+            "refund_sink::a_failed_look_up_is_never_absent",
             "inventory_source::a_broken_scan_says_so",
         ],
     ),
@@ -218,6 +233,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "inventory_sink::lost_answer_is_unknown",
             "price_sink::lost_answer_is_unknown",
             "fulfillment_sink::lost_answer_is_unknown_and_find_tells",
+            "refund_sink::answer_lost_at_any_step_is_found_and_never_doubled",
         ],
     ),
     ("loses a line", &["order_sink::submit_then_find_holds_the_same"]),
@@ -228,6 +244,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "order_sink::nothing_in_nothing_out",
             "inventory_sink::nothing_in_nothing_out",
             "fulfillment_sink::nothing_in_nothing_out",
+            "refund_sink::nothing_in_nothing_out",
         ],
     ),
     ("mixes up", &["order_sink::calls_at_once_do_not_mix"]),
@@ -249,7 +266,14 @@ const BUGS: &[(&str, &[&str])] = &[
         ],
     ),
     ("reads no name", &["customers::create_then_read_is_equal"]),
-    ("a key each", &["customers::create_twice_makes_one", "fulfillment_sink::ship_twice_ships_once"]),
+    (
+        "a key each",
+        &[
+            "customers::create_twice_makes_one",
+            "fulfillment_sink::ship_twice_ships_once",
+            "refund_sink::refund_twice_gives_back_once",
+        ],
+    ),
     ("wipes out", &["customers::patch_keeps_what_it_does_not_state"]),
     ("overwrites", &["customers::stale_revision_is_a_conflict"]),
     ("hints at nothing", &["event_receiver::a_genuine_event_gives_hints_of_its_kind"]),
@@ -265,7 +289,12 @@ const BUGS: &[(&str, &[&str])] = &[
     ),
     ("tells all", &["event_receiver::a_stranger_gives_no_hint_and_learns_nothing"]),
     ("keeps quiet", &["event_receiver::an_old_event_is_refused"]),
-    ("cuts", &["fulfillment_sink::more_than_is_open_is_refused"]),
+    (
+        "cuts",
+        &["fulfillment_sink::more_than_is_open_is_refused", "refund_sink::what_did_not_ship_is_refused"],
+    ),
+    ("adds up anew", &["refund_sink::money_that_does_not_add_up_is_refused"]),
+    ("takes any order", &["refund_sink::unknown_order_is_refused"]),
 ];
 
 #[test]

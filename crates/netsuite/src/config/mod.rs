@@ -5,12 +5,14 @@
 
 mod events;
 mod orders;
+mod refunds;
 mod sources;
 
 pub use events::EventConfig;
 pub(crate) use events::is_record_type;
 pub(crate) use orders::check_route_word;
 pub use orders::{DepositConfig, GuestPolicy, OrderConfig, OrderRecord, TaxConfig, TaxMode};
+pub use refunds::{RefundConfig, RefundDocument};
 pub use sources::{
     AdjustmentConfig, CustomerConfig, FulfillmentConfig, InventoryConfig, PlaceRule, PriceConfig,
     PriceLevelConfig, StockPlace,
@@ -83,6 +85,9 @@ pub struct NetsuiteConfig {
     /// Item fulfilments.
     #[serde(default)]
     pub fulfillments: FulfillmentConfig,
+    /// Returns, credit memos and cash refunds.
+    #[serde(default)]
+    pub refunds: RefundConfig,
     /// Announcements of a user event script; without it none are taken.
     #[serde(default)]
     pub events: Option<EventConfig>,
@@ -110,6 +115,7 @@ impl NetsuiteConfig {
             customers: CustomerConfig::default(),
             prices: PriceConfig::default(),
             fulfillments: FulfillmentConfig::default(),
+            refunds: RefundConfig::default(),
             events: None,
         }
     }
@@ -150,6 +156,7 @@ impl NetsuiteConfig {
         self.inventory.check()?;
         self.customers.check()?;
         self.prices.check()?;
+        self.refunds.check()?;
         self.events.as_ref().map_or(Ok(()), EventConfig::check)
     }
 }
@@ -270,6 +277,7 @@ mod tests {
             (r#""orders":{"record":"cash_sale","order_status":"A"},"#, "order_status"),
             (r#""orders":{"guests":"shared"},"#, "guest_customer"),
             (r#""orders":{"tax":{"mode":"item"}},"#, "tax.item"),
+            (r#""refunds":{"adjustment_item":"FEE"},"#, "internal id"),
         ] {
             let error = config(more).check().unwrap_err();
             assert!(error.message().contains(says), "{more}: {error}");

@@ -7,17 +7,18 @@ use netsuite::FieldState;
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need::WriteOrders,
     Need::ReadInventory,
     Need::ReadCustomers,
     Need::WriteCustomers,
     Need::ReadPrices,
     Need::ReadFulfillments,
+    Need::WriteRefunds,
 ];
 
 /// What the flows need: permission, level, and the level below it.
-const NEEDED: [(&str, Level, Option<Level>); 15] = [
+const NEEDED: [(&str, Level, Option<Level>); 18] = [
     ("ADMI_RESTWEBSERVICES", Level::Full, None),
     ("ADMI_LOGIN_OAUTH2", Level::Full, None),
     ("REPO_ANALYTICS", Level::Edit, Some(Level::View)),
@@ -32,6 +33,9 @@ const NEEDED: [(&str, Level, Option<Level>); 15] = [
     ("TRAN_SALESORD", Level::Create, Some(Level::View)),
     ("TRAN_SALESORD", Level::Edit, Some(Level::Create)),
     ("TRAN_ITEMSHIP", Level::View, None),
+    ("TRAN_RTNAUTH", Level::Create, Some(Level::View)),
+    ("TRAN_ITEMRCPT", Level::Create, Some(Level::View)),
+    ("TRAN_CUSTCRED", Level::Create, Some(Level::View)),
     ("ADMI_ACCOUNTINGLIST", Level::View, None),
 ];
 

@@ -9,5 +9,6 @@ mod jobs;
 mod logon;
 mod orders;
 mod records;
+mod refunds;
 mod soap;
 mod traps;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use erp_core::model::{
     Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
-    OrderSubmission, Price, PriceScope, RouteTarget,
+    OrderSubmission, Price, PriceScope, Refund, RefundLine, RefundSubmission, RouteTarget,
 };
 use erp_core::prelude::*;
 use erp_core::roles::{RecordKind, RequestParts};
@@ -13,7 +13,7 @@ use erp_testkit::emulator::ServerOptions;
 use erp_testkit::fault::{Fault, FaultPlan, Rule};
 use erp_testkit::model::{SKUS, Sample};
 use netsuite::auth::JwtAlgorithm;
-use netsuite::config::{AdjustmentConfig, EventConfig, TaxConfig, TaxMode};
+use netsuite::config::{AdjustmentConfig, EventConfig, OrderRecord, TaxConfig, TaxMode};
 use netsuite::{NetsuiteAuth, NetsuiteClient, NetsuiteConfig, external_id};
 use netsuite_emulator::{Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, Quirk};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ const LOCATIONS: [u64; 2] = [1, 2];
 const EUR: u64 = 1;
 /// The SOAP endpoint.
 pub(crate) const SOAP: &str = "/services/NetSuitePort_2025_2";
+/// The item that carries adjustments of refunds.
+pub(crate) const ADJUSTMENT: u64 = 90;
 const KEY_FIELD: &str = "custbody_commerce_key";
 const EVENT_SECRET: &str = "what the script and we know, and nobody else";
 
@@ -128,11 +130,36 @@ impl World {
                 }
                 config.inventory.adjustments = Some(AdjustmentConfig::new("58"));
                 config.customers.subsidiary = Some("1".to_owned());
+                config.refunds.location = Some(LOCATIONS[0].to_string());
+                config.refunds.adjustment_item = Some(ADJUSTMENT.to_string());
                 config.events = Some(EventConfig::new(EVENT_SECRET));
                 change(config);
             })
             .build()
             .expect("the config is right")
+    }
+
+    /// An order that has shipped, and a refund of all of its goods.
+    pub(crate) async fn refund_of(&self, client: &NetsuiteClient) -> Trial<RefundSubmission> {
+        let seed = 7_000 + self.made.fetch_add(1, Ordering::Relaxed);
+        let mut order = Sample::new(seed).order_of(2);
+        order.key = Key::from(format!("sample:r{seed}"));
+        let (lines, channel, currency) = (order.lines.clone(), order.channel.clone(), order.currency);
+        let of = (order.key.clone(), NativeId::from(seed.to_string()));
+        let outcome = client.submit_orders(&Context::new(), &[self.submission(order)]).await.remove(0);
+        let Outcome::Applied(receipt) = outcome else {
+            return Err(Failure(format!("no order to refund: {outcome:?}")));
+        };
+        if client.config().orders.record == OrderRecord::SalesOrder {
+            let order = receipt.native_id.as_str().parse().unwrap_or_default();
+            self.emulator.world.fulfil(order, LOCATIONS[0], &[]).map_err(Failure)?;
+        }
+        let lines = lines
+            .into_iter()
+            .map(|line| RefundLine::new(line.id, line.sku, line.quantity.value, line.net).with_tax(line.tax));
+        let key = Key::from(format!("sample:R{seed}"));
+        let refund = Refund::new(key, format!("R{seed}"), of, channel, self.clock.now(), currency);
+        Ok(RefundSubmission::new(refund.with_lines(lines.collect()), receipt.native_id, receipt.lines))
     }
 
     #[expect(clippy::disallowed_methods, reason = "sockets are real, so quiet can only be told in real time")]
@@ -156,6 +183,7 @@ pub(crate) fn seed() -> NetsuiteSeed {
         .with_price_level(1, "Base Price")
         .with_ship_item(5, "Parcel")
         .with_account(58, "Shrinkage")
+        .with_item(Item::new(ADJUSTMENT, "ADJUSTMENT").of_kind("OthCharge"))
         .with_payment_method(1, "Card")
         .with_custom_field(KEY_FIELD)
         .with_custom_field("custcol_commerce_line")
@@ -196,6 +224,7 @@ impl Harness for World {
             Spot::CreateOrder => ("POST", "/record/v1/salesOrder", 0),
             Spot::ReadCustomers => ("POST", "/suiteql", 0),
             Spot::PutInventory => ("POST", "/record/v1/inventoryAdjustment", 0),
+            Spot::CreateRefund => ("POST", "/!transform/", 0),
             Spot::CreateFulfillment => ("POST", "/!transform/itemFulfillment", 0),
             // A scan counts before it reads.
             Spot::OrderStatement | Spot::ReadInventory | Spot::ReadPrices | Spot::ReadFulfillments => {
@@ -336,6 +365,20 @@ impl Harness for World {
 
     async fn shipments(&self, key: &Key) -> Trial<usize> {
         Ok(self.emulator.world.count_by_external("itemFulfillment", &external_id(key)?))
+    }
+
+    async fn refundable(&self) -> Trial<RefundSubmission> {
+        self.refund_of(&self.client()).await
+    }
+
+    async fn refunds(&self, key: &Key) -> Trial<usize> {
+        let count = |(record, step): (&str, &str)| {
+            let external = external_id(&Key::from(format!("{key}:{step}")))?;
+            Ok::<_, Error>(self.emulator.world.count_by_external(record, &external))
+        };
+        let steps = [("returnAuthorization", "return"), ("itemReceipt", "receipt"), ("creditMemo", "refund")];
+        let counts = steps.into_iter().map(count).collect::<Result<Vec<_>>>()?;
+        Ok(counts.into_iter().max().unwrap_or_default())
     }
 
     async fn post_delivery(&self) -> Trial<Key> {

@@ -6,6 +6,7 @@ mod fulfillments;
 mod inventory;
 mod orders;
 mod prices;
+mod refunds;
 
 pub(crate) use counts::InFlight;
 pub use customers::{CustomerFlow, Namesake};
@@ -16,6 +17,7 @@ pub use orders::{OrderFlow, order_digest};
 pub(crate) use orders::{Orders, half};
 pub use prices::PriceFlow;
 pub(crate) use prices::{Asked, Prices, key_of, worth};
+pub use refunds::RefundFlow;
 
 use crate::ledger::{Ledger, Report, Sighting, Turn};
 use crate::step::{LookResult, Policy, WriteResult};

@@ -9,6 +9,7 @@ mod lanes;
 mod ledger_file;
 mod operators;
 mod prices;
+mod refunds;
 mod steps;
 mod stock;
 mod trouble;

@@ -1,6 +1,7 @@
 //! The REST surface: routing, store scope, credentials, rights, and the shape of answers.
 
 mod catalog;
+mod credit;
 mod customers;
 mod input;
 mod inventory;
@@ -205,7 +206,7 @@ fn int(text: &str) -> Result<i64, Refusal> {
 }
 
 /// The rights that the routes ask for, as the shop names them.
-pub const RESOURCES: [&str; 23] = [
+pub const RESOURCES: [&str; 24] = [
     "Magento_Backend::admin",
     "Magento_Backend::store",
     "Magento_Catalog::catalog",
@@ -225,6 +226,7 @@ pub const RESOURCES: [&str; 23] = [
     "Magento_Sales::create",
     "Magento_Sales::hold",
     "Magento_Sales::invoice",
+    "Magento_Sales::sales_creditmemo",
     "Magento_Sales::sales_invoice",
     "Magento_Sales::ship",
     "Magento_Sales::shipment",
@@ -268,6 +270,10 @@ fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refus
             need("Magento_Sales::shipment").and_then(|()| orders::add_track(call))
         }
         ("GET", ["invoices"]) => need("Magento_Sales::sales_invoice").and_then(|()| orders::invoices(call)),
+        ("GET", ["creditmemos"]) => need("Magento_Sales::sales_creditmemo").and_then(|()| credit::list(call)),
+        ("GET", ["creditmemo", id]) => {
+            need("Magento_Sales::sales_creditmemo").and_then(|()| credit::get(call, int(id)?))
+        }
         ("GET", ["inventory", "source-items"]) => {
             need("Magento_InventoryApi::source").and_then(|()| inventory::source_items(call))
         }

@@ -1,5 +1,5 @@
 use crate::support::{dec, filter, row, shop, wish};
-use commerce_emulator::Pay;
+use commerce_emulator::{Pay, RefundWish};
 use erp_core::Decimal;
 use serde_json::json;
 
@@ -182,4 +182,27 @@ fn an_edit_makes_a_successor() {
     assert!(shop.world.edit(id, |_| ()).is_err(), "a cancelled order is not edited");
     let fourth = shop.place();
     assert_eq!(shop.get(&format!("orders/{fourth}")).1["increment_id"], "000000002", "edits take no number");
+}
+
+#[test]
+fn what_is_given_back_is_listed_and_adds_up_to_the_order() {
+    let shop = shop();
+    let id = shop.place();
+    shop.world.pay(id).unwrap();
+    let order = shop.world.order(id).unwrap();
+    let rows: Vec<_> = order.top_rows().map(|item| (item.item_id, item.qty_ordered)).collect();
+    let first = RefundWish::new(vec![(rows[0].0, Decimal::ONE)]);
+    let memo = shop.world.refund(id, &first.with_charges(true, dec("2"), dec("3"))).unwrap();
+    let rest = rows.iter().map(|(id, all)| (*id, if *id == rows[0].0 { all - Decimal::ONE } else { *all }));
+    let rest = rest.filter(|(_, quantity)| !quantity.is_zero()).collect();
+    shop.world.refund(id, &RefundWish::new(rest)).unwrap();
+    let (_, list) = shop.get(&format!("creditmemos?{}", filter("order_id", "eq", &id.to_string())));
+    let total = |index: usize| dec(&list["items"][index]["grand_total"].to_string());
+    let whole = order.sums.grand_total.order + order.sums.gift_cards.order;
+    assert_eq!(total(0) + total(1), whole - Decimal::ONE, "two beyond, three kept");
+    assert_eq!(list["items"][0]["state"], 2);
+    assert_eq!(shop.get(&format!("creditmemo/{memo}")).1["adjustment_negative"], json!(3));
+    assert_eq!(shop.get(&format!("orders/{id}")).1["state"], "closed");
+    let more = RefundWish::new(vec![(rows[0].0, Decimal::ONE)]);
+    assert!(shop.world.refund(id, &more).is_err(), "nothing is given back twice");
 }

@@ -276,3 +276,19 @@ async fn a_cancelled_or_closed_order_holds_nothing_back() {
         assert_eq!(town.post(&path, &shipping(&[])).await.code(), "USER_ERROR");
     }
 }
+
+#[tokio::test]
+async fn a_return_of_replaced_lines_takes_those_that_are_named_at_the_amounts_that_are_stated() {
+    let town = Town::new();
+    let order = shipped(&town, 3).await;
+    let path = format!("salesOrder/{order}/!transform/returnAuthorization?replace=item");
+    let one = lines(&[json!({"orderLine": 1, "quantity": 1, "amount": 25})]);
+    assert_eq!(town.post(&path, &lines(&[])).await.code(), "VALID_LINE_ITEM_REQD", "none is named");
+    let rma = town.post(&path, &one).await.id();
+    assert_eq!(field(&town, &format!("returnAuthorization/{rma}"), "subtotal").await, "25");
+    let receipt = lines(&[json!({"orderLine": 1, "location": {"id": "1"}})]);
+    town.post(&format!("returnAuthorization/{rma}/!transform/itemReceipt"), &receipt).await.id();
+    let fee = lines(&[json!({"item": {"id": "100"}, "quantity": 1, "price": {"id": "-1"}, "amount": -5})]);
+    let memo = town.post(&format!("returnAuthorization/{rma}/!transform/creditMemo"), &fee).await.id();
+    assert_eq!(field(&town, &format!("creditMemo/{memo}"), "subtotal").await, "20");
+}

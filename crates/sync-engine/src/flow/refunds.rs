@@ -1,0 +1,273 @@
+//! Money given back: shop → ERP.
+
+use super::inventory::written;
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
+use crate::entry::{Admission, Cause, Desired};
+use crate::ledger::{Report, Select, Sighting, Turn};
+use crate::release::Start;
+use crate::step::{Action, LookResult, Proof, WriteResult};
+use async_trait::async_trait;
+use bytes::Bytes;
+use erp_core::connector::Identity;
+use erp_core::context::{Context, Priority};
+use erp_core::digest::Digest;
+use erp_core::error::{Error, Result};
+use erp_core::feed::{Feed, Freshness, Observed, Watermark};
+use erp_core::model::{Refund, RefundSubmission};
+use erp_core::money::Money;
+use erp_core::outcome::Found;
+use erp_core::roles::{RefundSink, RefundSource};
+use erp_core::time::Timestamp;
+use futures_util::StreamExt as _;
+use std::sync::Arc;
+
+/// Builds a flow of refunds. See [`Flow::refunds`].
+#[derive(Debug, Clone)]
+pub struct RefundFlow {
+    pub(super) options: Options,
+    source: Arc<dyn RefundSource>,
+    sink: Arc<dyn RefundSink>,
+    orders_by: String,
+    start: Option<Start>,
+}
+
+shared_options!(RefundFlow);
+
+impl Flow {
+    /// Refunds of a shop, booked in the ERP to which the flow `orders` (see [`orders_by`](RefundFlow::orders_by)) brought the
+    /// orders that they are of.
+    pub fn refunds<S: RefundSource + Clone, T: RefundSink + Clone>(source: &S, sink: &T) -> RefundFlow {
+        Self::refunds_between(Arc::new(source.clone()), Arc::new(sink.clone()))
+    }
+
+    /// As [`Flow::refunds`], for roles found behind doors.
+    #[must_use]
+    pub fn refunds_between(source: Arc<dyn RefundSource>, sink: Arc<dyn RefundSink>) -> RefundFlow {
+        RefundFlow {
+            options: Options::named("refunds"),
+            source,
+            sink,
+            orders_by: "orders".to_owned(),
+            start: None,
+        }
+    }
+}
+
+impl RefundFlow {
+    /// Which refunds it takes: those given back after the first run, or at or after a time. There is no default: refunds
+    /// change the books, and the first run must not post years of them.
+    #[must_use]
+    pub fn starting(mut self, start: Start) -> Self {
+        self.start = Some(start);
+        self
+    }
+
+    /// The flow whose orders are refunded. Default `orders`.
+    #[must_use]
+    pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
+        self.orders_by = flow.into();
+        self
+    }
+}
+
+impl IntoFlow for RefundFlow {
+    fn into_flow(self) -> Result<Flow> {
+        self.options.check()?;
+        let Some(sink) = self.sink.capabilities().refund_sink else {
+            return Err(Error::config(format!("{} takes no refunds", self.sink.identity().system)));
+        };
+        let start = match self.start {
+            Some(Start::Now) => None,
+            Some(Start::At(at)) => Some(at),
+            Some(Start::AfterNumber(_)) | None => {
+                return Err(Error::config(format!(
+                    "flow {} has no start: say starting(Start::Now) or At(time), so that the first run does not post \
+                     years of refunds",
+                    self.options.name
+                )));
+            }
+        };
+        let Options { name, triggers, hints, late_after, mut policy } = self.options;
+        policy.write_horizon = sink.write_horizon;
+        policy.look_up = true;
+        Ok(Flow {
+            name,
+            triggers,
+            hints,
+            late_after,
+            policy,
+            workers: sink.concurrency.max(1),
+            batch: sink.bulk_limit.max(1),
+            priority: Priority::Orders,
+            needs: None,
+            beside: Vec::new(),
+            // Sinks list no refunds yet, so that there is nothing to compare the shop's with.
+            tie_out: None,
+            pipe: Arc::new(Refunds {
+                source: self.source,
+                sink: self.sink,
+                orders_by: self.orders_by,
+                start,
+            }),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Refunds {
+    source: Arc<dyn RefundSource>,
+    sink: Arc<dyn RefundSink>,
+    orders_by: String,
+    /// Without a time, when the flow first ran.
+    start: Option<Timestamp>,
+}
+
+/// Over what is booked: the order, quantities and money by line, and the sums. A refund that changed after it was booked
+/// shows by it.
+fn digest(refund: &Refund) -> Digest {
+    let text = |money: erp_core::money::Dual| {
+        (money.order.normalize().to_string(), money.base.normalize().to_string())
+    };
+    let lines: Vec<_> = refund
+        .lines
+        .iter()
+        .map(|line| {
+            let quantity = line.quantity.normalize().to_string();
+            (&line.line, &line.sku, quantity, text(line.net), text(line.tax), line.restock)
+        })
+        .collect();
+    let beside = (text(refund.shipping), text(refund.adjustment_positive), text(refund.adjustment_negative));
+    Digest::of(&(&refund.order_key, lines, beside, text(refund.tax), text(refund.total)))
+}
+
+fn admit(refund: &Refund, start: Timestamp) -> Admission {
+    if refund.refunded_at < start {
+        return Admission::Never(Cause::new(
+            "before the flow's start",
+            "given back before the flow's start",
+            "",
+        ));
+    }
+    Admission::Due
+}
+
+fn sight(observed: Observed<Refund>, start: Timestamp) -> Sighting {
+    let freshness = Freshness { version: observed.version, read_started: observed.read_started };
+    let Observed { key, label, record, raw, .. } = observed;
+    Sighting {
+        // Two refunds of one order go one after the other: the second is of what the first left.
+        ordering: Some(format!("order {}", record.order_key)),
+        desired: Desired {
+            digest: digest(&record),
+            freshness,
+            admission: admit(&record, start),
+            alive: true,
+            after: Vec::new(),
+        },
+        units: record.lines.iter().map(|line| line.quantity).sum(),
+        money: Some(Money::new(record.total.order, record.currency)),
+        payload: serde_json::to_vec(&record).map(Bytes::from).unwrap_or_default(),
+        raw,
+        reserves: Vec::new(),
+        moves: Vec::new(),
+        key,
+        label,
+    }
+}
+
+/// What is booked is booked: a refund that is another one in the shop now is for a person.
+fn changed(turn: &Turn) -> Error {
+    let number = turn.entry.receipt.as_ref().map(|receipt| receipt.number.as_str()).unwrap_or_default();
+    let text = format!(
+        "the shop changed this refund after it was booked as {number}; correct {number} by hand, then write this entry off"
+    );
+    Error::invalid("refund", "refund.changed", text)
+}
+
+impl Refunds {
+    /// The refund with the order in the sink, and which of its lines are which of the shop's.
+    async fn submission(&self, turn: &Turn, env: &Env) -> Result<RefundSubmission> {
+        let refund: Refund = serde_json::from_slice(&turn.payload)
+            .map_err(|e| Error::unexpected("a stored refund cannot be read").with_source(e))?;
+        let select = Select {
+            flow: Some(self.orders_by.clone()),
+            name: Some(refund.order_key.to_string()),
+            limit: Some(2),
+            ..Select::default()
+        };
+        let entries = env.ledger.entries(select).await?;
+        let order = entries.iter().find(|view| view.entry.key == refund.order_key);
+        let Some(receipt) = order.and_then(|view| view.entry.receipt.as_ref()) else {
+            // The order's own proof may simply not have come yet: this heals, and its deadline bounds it.
+            let text = format!("order {} has not been brought by flow {}", refund.order_key, self.orders_by);
+            return Err(Error::transient(text));
+        };
+        let (native, lines) = (receipt.native_id.clone(), receipt.lines.clone());
+        Ok(RefundSubmission::new(refund, native, lines))
+    }
+
+    async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
+        let began = env.clock.now();
+        let looked = |found| Report::Looked(began, found);
+        let submission = match self.submission(turn, env).await {
+            Err(error) => return Answer::untried(looked(LookResult::Failed(error))),
+            Ok(submission) => submission,
+        };
+        match self.sink.find_refund(cx, &turn.entry.key, &submission.order).await {
+            Err(error) => Answer::blind(began, error),
+            Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
+            Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
+            Ok(Found::Whole(receipt)) => {
+                Answer::new(looked(LookResult::Equal(Proof { receipt, mismatch: None, acceptable: true })))
+            }
+            Ok(Found::Several(receipts)) => {
+                let text = format!("{} refunds under one key", receipts.len());
+                let cause = Cause::new("several refunds", text, "remove all but one, then retry");
+                Answer::new(looked(LookResult::Unclear(cause)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Pipe for Refunds {
+    fn record(&self) -> &'static str {
+        "refunds"
+    }
+
+    fn source(&self) -> Identity {
+        self.source.identity()
+    }
+
+    fn target(&self) -> Identity {
+        self.sink.identity()
+    }
+
+    fn changes(&self, cx: &Context, since: Option<Watermark>, env: &Env) -> Feed<Sighting> {
+        let start = self.start.unwrap_or(env.began);
+        let events = self.source.refund_changes(cx, since);
+        events.map(move |event| event.map(|event| map_event(event, |seen| sight(seen, start)))).boxed()
+    }
+
+    async fn act(&self, cx: &Context, turns: &[Turn], env: &Env) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(turns.len());
+        for turn in turns {
+            let answer = match turn.action {
+                Action::LookUp | Action::Poll => self.look(cx, turn, env).await,
+                Action::Revise => Answer::untried(Report::Written(WriteResult::Failed(changed(turn)))),
+                Action::Submit => match self.submission(turn, env).await {
+                    Err(error) => Answer::untried(Report::Written(WriteResult::Failed(error))),
+                    Ok(submission) => {
+                        let items = [submission];
+                        match caught(self.sink.submit_refunds(cx, &items)).await {
+                            Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
+                            Err(panic) => Answer::new(Report::Written(WriteResult::Panicked(panic))),
+                        }
+                    }
+                },
+            };
+            answers.push(answer);
+        }
+        answers
+    }
+}
