@@ -7,18 +7,20 @@ use netsuite::FieldState;
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 9] = [
     Need::WriteOrders,
     Need::ReadInventory,
     Need::ReadCustomers,
     Need::WriteCustomers,
     Need::ReadPrices,
     Need::ReadFulfillments,
+    Need::WriteFulfillments,
+    Need::WriteInventory,
     Need::WriteRefunds,
 ];
 
 /// What the flows need: permission, level, and the level below it.
-const NEEDED: [(&str, Level, Option<Level>); 18] = [
+const NEEDED: [(&str, Level, Option<Level>); 20] = [
     ("ADMI_RESTWEBSERVICES", Level::Full, None),
     ("ADMI_LOGIN_OAUTH2", Level::Full, None),
     ("REPO_ANALYTICS", Level::Edit, Some(Level::View)),
@@ -33,6 +35,8 @@ const NEEDED: [(&str, Level, Option<Level>); 18] = [
     ("TRAN_SALESORD", Level::Create, Some(Level::View)),
     ("TRAN_SALESORD", Level::Edit, Some(Level::Create)),
     ("TRAN_ITEMSHIP", Level::View, None),
+    ("TRAN_ITEMSHIP", Level::Create, Some(Level::View)),
+    ("TRAN_INVADJST", Level::Edit, None),
     ("TRAN_RTNAUTH", Level::Create, Some(Level::View)),
     ("TRAN_ITEMRCPT", Level::Create, Some(Level::View)),
     ("TRAN_CUSTCRED", Level::Create, Some(Level::View)),
