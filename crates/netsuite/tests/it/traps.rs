@@ -3,11 +3,11 @@
 use crate::orders::driven;
 use crate::world::{CUSTOMER, LogOn, World, ZONE};
 use erp_core::feed::FeedEvent;
-use erp_core::model::{InventoryQuery, OrderSubmission, RouteTarget};
+use erp_core::model::{InventoryPut, InventoryQuery, OrderSubmission, RouteTarget};
 use erp_core::prelude::*;
 use erp_testkit::conformance::Harness as _;
 use erp_testkit::fault::{Fault, Rule};
-use erp_testkit::model::Sample;
+use erp_testkit::model::{SKUS, Sample};
 use futures_util::StreamExt as _;
 use netsuite::config::StockPlace;
 use netsuite::suiteql::{Param, SuiteQl};
@@ -452,4 +452,26 @@ async fn a_stranger_in_the_lanes_slows_and_fails_nothing() {
     assert!(lanes.refused * 5 < lanes.passed, "no storm: {lanes:?}");
     assert_eq!(client.lanes(), other.lanes());
     assert!(client.lanes().0 <= 3, "two lanes are free, and one more may be on trial: {:?}", client.lanes());
+}
+
+/// An adjustment is a difference: under a key that was used it is not made again, and never said to be made when the stock
+/// says otherwise.
+#[tokio::test]
+async fn a_count_under_a_used_key_is_believed_only_if_the_stock_is_as_counted() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let cx = Context::new();
+    let books = &world.emulator.world;
+    let item = books.item_id(SKUS[0]).unwrap();
+    let put = InventoryPut::new(SKUS[0], "1", Quantity::new(990)).with_key(Key::from("shelf#1"));
+    let outcome = driven(&world, client.put_inventory(&cx, std::slice::from_ref(&put))).await.remove(0);
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    assert_eq!((books.stock(item, 1), books.count("inventoryAdjustment")), (990.into(), 1));
+    let again = driven(&world, client.put_inventory(&cx, std::slice::from_ref(&put))).await.remove(0);
+    assert!(matches!(again, Outcome::Applied(_)), "{again:?}");
+    books.set_stock(item, 1, 1000.into());
+    let refused = driven(&world, client.put_inventory(&cx, &[put])).await.remove(0);
+    let error = refused.error().unwrap();
+    assert_eq!(*error.kind(), ErrorKind::Conflict, "{error}");
+    assert_eq!((books.stock(item, 1), books.count("inventoryAdjustment")), (1000.into(), 1));
 }
