@@ -7,6 +7,7 @@ use crate::auth::secret::{LiveSecret, Secret, SecretSource};
 use aws_lc_rs::hmac;
 use erp_core::error::{Error, Result};
 use erp_core::time::Timestamp;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,13 +21,15 @@ const REREAD_EVERY: Duration = Duration::from_secs(10);
 pub struct SharedSecrets {
     secrets: Vec<LiveSecret>,
     reread: Mutex<Timestamp>,
+    /// How often another secret was found.
+    renewals: AtomicU64,
 }
 
 impl SharedSecrets {
     /// The secrets that are good, for instance the new one and the one before it.
     pub fn new(sources: impl IntoIterator<Item = SecretSource>) -> Self {
         let secrets = sources.into_iter().map(LiveSecret::new).collect();
-        Self { secrets, reread: Mutex::new(Timestamp::MIN) }
+        Self { secrets, reread: Mutex::new(Timestamp::MIN), renewals: AtomicU64::new(0) }
     }
 
     /// Reads all of them, so that what is missing is told when a client is made.
@@ -47,10 +50,17 @@ impl SharedSecrets {
     /// # Errors
     /// As [`check`](Self::check), if a secret cannot be read and none of the others fits.
     pub fn verify(&self, now: Timestamp, parts: &[&[u8]], tag: &[u8]) -> Result<bool> {
+        let before = self.renewals.load(Ordering::SeqCst);
         match self.fits(parts, tag) {
             Ok(true) => Ok(true),
-            refused if self.renew(now) => self.fits(parts, tag).or(refused),
-            refused => refused,
+            refused => {
+                self.renew(now);
+                // Others may have found another secret meanwhile.
+                if self.renewals.load(Ordering::SeqCst) == before {
+                    return refused;
+                }
+                self.fits(parts, tag).or(refused)
+            }
         }
     }
 
@@ -69,18 +79,20 @@ impl SharedSecrets {
         }
     }
 
-    /// `true` if another secret was found than before.
-    fn renew(&self, now: Timestamp) -> bool {
+    /// Reads the secrets again, now and then, and counts if another one was found.
+    fn renew(&self, now: Timestamp) {
         let mut reread = self.reread.lock().unwrap_or_else(PoisonError::into_inner);
         if now.since(*reread) < REREAD_EVERY && *reread <= now {
-            return false;
+            return;
         }
         *reread = now;
         let mut changed = false;
         for secret in &self.secrets {
             changed |= secret.get().is_ok_and(|used| secret.renewed(&used));
         }
-        changed
+        if changed {
+            self.renewals.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use erp_core::id::NativeId;
 use erp_core::model::Components;
 use erp_core::money::Currency;
 use erp_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ordering keys, as far as a round of taking has looked at them.
@@ -26,6 +26,20 @@ struct Lanes {
     taken: BTreeSet<String>,
     /// One of their entries is on its way, or its outcome is open.
     busy: BTreeSet<String>,
+}
+
+impl Lanes {
+    /// Whether a row waits behind a lane that is known to be busy: told from few of its columns, because a busy lane may have
+    /// thousands of them.
+    fn keeps(&self, row: &Row<'_>, now: Timestamp) -> rusqlite::Result<bool> {
+        if self.busy.is_empty() {
+            return Ok(false);
+        }
+        let quiet = matches!(row.get_ref(5)?.as_str()?, "pending" | "waiting")
+            && row.get::<_, Option<i64>>(8)?.is_none()
+            && row.get::<_, Option<i64>>(7)?.is_none_or(|deadline| deadline > now.as_micros());
+        Ok(quiet && self.busy.contains(row.get_ref(4)?.as_str()?))
+    }
 }
 
 /// How many entries time is let pass for in one transaction.
@@ -384,6 +398,10 @@ impl Store {
             passed += 1;
             if passed > limit.saturating_add(WAKE_BATCH) {
                 break;
+            }
+            if lanes.keeps(row, now).map_err(broken)? {
+                passed -= 1;
+                continue;
             }
             let (id, entry, _) = read(row).map_err(broken)?;
             let overdue = entry.deadline.is_some_and(|deadline| deadline <= now);
