@@ -261,7 +261,7 @@ impl Pipe for Refunds {
                         let items = [submission];
                         match caught(self.sink.submit_refunds(cx, &items)).await {
                             Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
-                            Err(panic) => Answer::new(Report::Written(WriteResult::Panicked(panic))),
+                            Err(panic) => Answer::untried(Report::Written(WriteResult::Panicked(panic))),
                         }
                     }
                 },
