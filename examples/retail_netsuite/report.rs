@@ -92,9 +92,9 @@ fn adjustments(world: &World<'_>) -> u64 {
     let broken = world.systems.wms.halls().broken.clone();
     let pieces: Decimal = broken.iter().sum();
     let posted = world.systems.netsuite.world.count("inventoryAdjustment");
-    println!(
-        "\n{pieces} pieces broke in {} places: {posted} inventory adjustments, and not one more",
-        broken.len()
-    );
-    broken.len().abs_diff(posted) as u64
+    let wrong = broken.len().abs_diff(posted);
+    let verdict =
+        if wrong == 0 { "and not one more".to_owned() } else { format!("{wrong} too many or too few") };
+    println!("\n{pieces} pieces broke in {} places: {posted} inventory adjustments, {verdict}", broken.len());
+    wrong as u64
 }

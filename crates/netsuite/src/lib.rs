@@ -26,6 +26,8 @@
 //! | price source | SuiteQL | levels with their quantity breaks, and what single customers pay |
 //! | event receiver | a user event script of the account | signed announcements make feeds be read earlier; see [`events`] |
 //! | refund sink | record service | return authorisation, item receipt, credit memo or cash refund, each under an external id of its own |
+//! | inventory sink | record service | counts of a warehouse: an adjustment of what still differs, once for each count |
+//! | fulfilment sink | record service | a warehouse's shipments as item fulfilments, on the first open day |
 //! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
 //!
 //! # Our key
