@@ -4,7 +4,7 @@ use super::inventory::written;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Desired};
 use crate::ledger::{Move, Report, Select, Sighting, Turn};
-use crate::step::{Action, LookResult, Proof, WriteResult};
+use crate::step::{Action, LookResult, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
 use erp_core::Decimal;
@@ -15,7 +15,7 @@ use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::id::{LocationId, NativeId};
 use erp_core::model::{Fulfillment, FulfillmentSubmission};
-use erp_core::outcome::{Found, LineLink};
+use erp_core::outcome::LineLink;
 use erp_core::roles::{FulfillmentSink, FulfillmentSource};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -250,25 +250,12 @@ impl Deliveries {
 
     async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
         let began = env.clock.now();
-        let looked = |found| Report::Looked(began, found);
         let submission = match self.submission(turn, env).await {
-            Err(error) => return Answer::untried(looked(LookResult::Failed(error))),
+            Err(error) => return Answer::untried(Report::Looked(began, LookResult::Failed(error))),
             Ok(submission) => submission,
         };
-        match self.sink.find_fulfillment(cx, &turn.entry.key, &submission.order).await {
-            Err(error) => Answer::blind(began, error),
-            Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
-            Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
-            Ok(Found::Whole(receipt)) => {
-                Answer::new(looked(LookResult::Equal(Proof { receipt, mismatch: None, acceptable: true })))
-            }
-            Ok(Found::Several(receipts)) => {
-                let text = format!("{} shipments under one delivery", receipts.len());
-                let cause =
-                    crate::entry::Cause::new("several shipments", text, "remove all but one, then retry");
-                Answer::new(looked(LookResult::Unclear(cause)))
-            }
-        }
+        let found = self.sink.find_fulfillment(cx, &turn.entry.key, &submission.order).await;
+        Answer::found(began, found, "shipments")
     }
 }
 

@@ -19,8 +19,9 @@ pub use prices::PriceFlow;
 pub(crate) use prices::{Asked, Prices, key_of, worth};
 pub use refunds::RefundFlow;
 
+use crate::entry::Cause;
 use crate::ledger::{Ledger, Report, Sighting, Turn};
-use crate::step::{LookResult, Policy, WriteResult};
+use crate::step::{LookResult, Policy, Proof, WriteResult};
 use crate::trigger::Trigger;
 use async_trait::async_trait;
 use erp_core::connector::Identity;
@@ -29,6 +30,7 @@ use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{Feed, FeedEvent, Watermark};
 use erp_core::model::Components;
 use erp_core::money::Currency;
+use erp_core::outcome::Found;
 use erp_core::time::{Clock, Timestamp};
 use futures_util::FutureExt as _;
 use std::fmt;
@@ -256,6 +258,24 @@ impl Answer {
     /// A write that failed.
     pub(crate) fn failed(error: Error) -> Self {
         Self { contact: Contact::of(&error), ..Self::new(Report::Written(WriteResult::Failed(error))) }
+    }
+
+    /// A look for a document that is there or not, and is not compared; `kind` is what people call several of them.
+    pub(crate) fn found(began: Timestamp, found: Result<Found>, kind: &str) -> Self {
+        let looked = |found| Self::new(Report::Looked(began, found));
+        match found {
+            Err(error) => Self::blind(began, error),
+            Ok(Found::Absent) => looked(LookResult::Absent),
+            Ok(Found::Partial(receipt)) => looked(LookResult::Partial(receipt)),
+            Ok(Found::Whole(receipt)) => {
+                looked(LookResult::Equal(Proof { receipt, mismatch: None, acceptable: true }))
+            }
+            Ok(Found::Several(receipts)) => {
+                let text = format!("{} {kind} under one key", receipts.len());
+                let cause = Cause::new(format!("several {kind}"), text, "remove all but one, then retry");
+                looked(LookResult::Unclear(cause))
+            }
+        }
     }
 
     /// A look that failed.

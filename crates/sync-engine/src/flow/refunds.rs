@@ -5,7 +5,7 @@ use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, share
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Report, Select, Sighting, Turn};
 use crate::release::Start;
-use crate::step::{Action, LookResult, Proof, WriteResult};
+use crate::step::{Action, LookResult, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
 use erp_core::connector::Identity;
@@ -15,7 +15,6 @@ use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::model::{Refund, RefundSubmission};
 use erp_core::money::Money;
-use erp_core::outcome::Found;
 use erp_core::roles::{RefundSink, RefundSource};
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -208,24 +207,12 @@ impl Refunds {
 
     async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
         let began = env.clock.now();
-        let looked = |found| Report::Looked(began, found);
         let submission = match self.submission(turn, env).await {
-            Err(error) => return Answer::untried(looked(LookResult::Failed(error))),
+            Err(error) => return Answer::untried(Report::Looked(began, LookResult::Failed(error))),
             Ok(submission) => submission,
         };
-        match self.sink.find_refund(cx, &turn.entry.key, &submission.order).await {
-            Err(error) => Answer::blind(began, error),
-            Ok(Found::Absent) => Answer::new(looked(LookResult::Absent)),
-            Ok(Found::Partial(receipt)) => Answer::new(looked(LookResult::Partial(receipt))),
-            Ok(Found::Whole(receipt)) => {
-                Answer::new(looked(LookResult::Equal(Proof { receipt, mismatch: None, acceptable: true })))
-            }
-            Ok(Found::Several(receipts)) => {
-                let text = format!("{} refunds under one key", receipts.len());
-                let cause = Cause::new("several refunds", text, "remove all but one, then retry");
-                Answer::new(looked(LookResult::Unclear(cause)))
-            }
-        }
+        let found = self.sink.find_refund(cx, &turn.entry.key, &submission.order).await;
+        Answer::found(began, found, "refunds")
     }
 }
 
