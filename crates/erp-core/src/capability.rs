@@ -161,6 +161,12 @@ pub struct Capabilities {
     /// Refunds go here.
     #[serde(default)]
     pub refund_sink: Option<SinkCapability>,
+    /// Movements of stock come from here.
+    #[serde(default)]
+    pub movement_source: Option<SourceCapability>,
+    /// Movements of stock go here.
+    #[serde(default)]
+    pub movement_sink: Option<SinkCapability>,
     /// Announcements of changes are understood.
     pub event_receiver: Option<ReceiverCapability>,
 }

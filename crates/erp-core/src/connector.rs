@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::id::SystemId;
 use crate::roles::{
     CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-    OrderSink, OrderSource, PriceSink, PriceSource, RefundSink, RefundSource,
+    MovementSink, MovementSource, OrderSink, OrderSource, PriceSink, PriceSource, RefundSink, RefundSource,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,10 @@ pub enum Need {
     ReadRefunds,
     /// Write refunds.
     WriteRefunds,
+    /// Read movements of stock.
+    ReadMovements,
+    /// Write movements of stock.
+    WriteMovements,
 }
 
 /// One thing that the doctor looked at.
@@ -182,6 +186,14 @@ pub trait Connector: fmt::Debug + Send + Sync + 'static {
     }
     /// The door to writing refunds.
     fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
+        None
+    }
+    /// The door to reading movements of stock.
+    fn movement_source(&self) -> Option<Arc<dyn MovementSource>> {
+        None
+    }
+    /// The door to writing movements of stock.
+    fn movement_sink(&self) -> Option<Arc<dyn MovementSink>> {
         None
     }
     /// The door to what the system announces by itself.

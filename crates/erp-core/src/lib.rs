@@ -10,6 +10,7 @@
 //!     ├─ PriceSource / PriceSink      Holding       what a target holds, to compare
 //!     ├─ FulfillmentSource / …Sink
 //!     ├─ RefundSource / RefundSink
+//!     ├─ MovementSource / …Sink
 //!     └─ EventReceiver                Hint          something changed: read earlier
 //! ```
 //!
@@ -48,7 +49,8 @@ pub mod prelude {
     pub use crate::outcome::{Found, Handle, LineLink, Outcome, Receipt};
     pub use crate::roles::{
         CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-        OrderSink, OrderSource, PriceSink, PriceSource, RefundSink, RefundSource,
+        MovementSink, MovementSource, OrderSink, OrderSource, PriceSink, PriceSource, RefundSink,
+        RefundSource,
     };
     pub use crate::time::{Clock, Date, SystemClock, Timestamp, Zone};
 }
