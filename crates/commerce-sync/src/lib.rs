@@ -58,6 +58,11 @@
 //! every = "10m"
 //! ```
 //!
+//! ```toml
+//! [server]                               # for systems whose events are configured, as in [systems.netsuite.events]
+//! listen = "127.0.0.1:8787"              # behind the proxy that ends TLS; the path is /hooks/ and the system's name
+//! ```
+//!
 //! A flow's `guests` is handed to the system that it goes to, because a system has one way with guests; two flows that
 //! contradict each other, or the system's own setting, are refused. A live system is written to only if its own table says
 //! `allow_live_writes = true`.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use sync_engine::flow::OrderFlow;
 use sync_engine::{Flow, IntoFlow as _, Narrate, SqliteLedger, SyncEngine};
+use sync_server::Inbound;
 
 /// Clients of all systems of a config.
 pub(crate) struct Plan<'a> {
@@ -199,6 +200,19 @@ impl<'a> Plan<'a> {
             builder = builder.flow(flow);
         }
         Ok(builder.build()?)
+    }
+
+    /// The doors for what systems announce, and where they are; nothing if the config has no server.
+    pub(crate) fn inbound(&self) -> Result<Option<(Inbound, &'a str)>, Failure> {
+        let Some(listen) = self.config.listen.as_deref() else { return Ok(None) };
+        let mut receivers = self.systems.values().filter(|system| system.event_receiver().is_some());
+        let inbound =
+            receivers.try_fold(Inbound::new(), |inbound, system| inbound.system(system.as_ref()))?;
+        if inbound.is_empty() {
+            let text = "server.listen: no system takes announcements; set its events, or take [server] away";
+            return Err(Failure::usage(text));
+        }
+        Ok(Some((inbound, listen)))
     }
 
     /// What the flows need of a system.

@@ -13,7 +13,7 @@
  *      text of at least 32 characters. Restrict it to this script. commerce-sync is given the same text.
  *   2. Put this file into the File Cabinet below SuiteScripts, then Customization > Scripting > Scripts > New.
  *   3. Add two script parameters of type Free-Form Text:
- *        custscript_commerce_sync_url     where commerce-sync listens, https://…
+ *        custscript_commerce_sync_url     where commerce-sync listens, https://…/hooks/netsuite
  *        custscript_commerce_sync_secret  the script id of the secret, not the secret itself
  *   4. Deploy it once for each type of record: Item Fulfillment, Inventory Adjustment, Customer and so on. Give the
  *      parameters on the deployment and set its log level to Error.

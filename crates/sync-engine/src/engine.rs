@@ -183,11 +183,21 @@ impl SyncEngine {
             }
         }
         let now = self.clock.now();
-        if !known && self.unheard.is_news(system, hint.record, now) {
+        if !known && self.unheard.is_news(system, Some(hint.record), now) {
             let (system, record) = (system.clone(), hint.record);
             self.narrate.tell(now, &Note::HintUnused { system, record });
         }
         rung
+    }
+
+    /// Tells, as [`Note::AnnouncementRefused`] and at most once an hour for each system, that what claims to be an
+    /// announcement of `system` was refused. No record is lost by it: the flows read at their own times.
+    pub fn announcement_refused(&self, system: &SystemId, refusal: &Error) {
+        let now = self.clock.now();
+        if self.unheard.is_news(system, None, now) {
+            let text = refusal.to_string();
+            self.narrate.tell(now, &Note::AnnouncementRefused { system: system.clone(), text });
+        }
     }
 
     /// Runs until `shutdown` is ready; what is under way then is finished first.

@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(5);
 /// How often the time that a read took is rested after it: hints make a source be read for a fifth of the time at most.
 const RESTS: u32 = 4;
-/// How often it is told that nobody reads what is hinted at.
+/// How often it is told that nobody reads what is hinted at, or that announcements are refused.
 const TOLD_EVERY: Duration = Duration::from_secs(3600);
 /// Of how many different such hints that is remembered. What is beyond is not told.
 const TOLD_MAX: usize = 100;
@@ -86,13 +86,14 @@ impl Nudge {
     }
 }
 
-/// Hints that nobody waits for, so that each kind of them is told now and then and not each time.
+/// What is wrong with announcements, so that each kind of it is told now and then and not each time: that nobody waits for
+/// a kind of record, or, without one, that they are refused.
 #[derive(Debug, Default)]
-pub(crate) struct Unheard(Mutex<BTreeMap<(SystemId, RecordKind), Timestamp>>);
+pub(crate) struct Unheard(Mutex<BTreeMap<(SystemId, Option<RecordKind>), Timestamp>>);
 
 impl Unheard {
     /// Whether it is to be told now.
-    pub(crate) fn is_news(&self, system: &SystemId, record: RecordKind, now: Timestamp) -> bool {
+    pub(crate) fn is_news(&self, system: &SystemId, record: Option<RecordKind>, now: Timestamp) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|_, at| now.since(*at) < TOLD_EVERY);
         if told.len() >= TOLD_MAX {
@@ -122,13 +123,14 @@ mod tests {
     fn what_nobody_reads_is_told_once_an_hour_and_remembered_within_limits() {
         let (unheard, start) = (Unheard::default(), Timestamp::EPOCH);
         let erp = SystemId::new("erp");
-        assert!(unheard.is_news(&erp, RecordKind::Prices, start));
-        assert!(!unheard.is_news(&erp, RecordKind::Prices, start.plus(TOLD_EVERY / 2)));
-        assert!(unheard.is_news(&erp, RecordKind::Orders, start), "another kind is other news");
-        assert!(unheard.is_news(&erp, RecordKind::Prices, start.plus(TOLD_EVERY)));
+        assert!(unheard.is_news(&erp, Some(RecordKind::Prices), start));
+        assert!(!unheard.is_news(&erp, Some(RecordKind::Prices), start.plus(TOLD_EVERY / 2)));
+        assert!(unheard.is_news(&erp, Some(RecordKind::Orders), start), "another kind is other news");
+        assert!(unheard.is_news(&erp, None, start) && !unheard.is_news(&erp, None, start), "a refusal too");
+        assert!(unheard.is_news(&erp, Some(RecordKind::Prices), start.plus(TOLD_EVERY)));
         let later = start.plus(3 * TOLD_EVERY);
         let news = (0..2 * TOLD_MAX)
-            .filter(|n| unheard.is_news(&format!("s{n}").into(), RecordKind::Orders, later))
+            .filter(|n| unheard.is_news(&format!("s{n}").into(), Some(RecordKind::Orders), later))
             .count();
         assert_eq!(news, TOLD_MAX);
     }

@@ -32,6 +32,14 @@ pub enum Note {
         /// What kind of record.
         record: RecordKind,
     },
+    /// What claims to be an announcement of a system was refused, once or more often in the last hour: its secret is another
+    /// one here and there, or a stranger tries.
+    AnnouncementRefused {
+        /// The system.
+        system: SystemId,
+        /// Why.
+        text: String,
+    },
     /// A source could not be read.
     FeedTrouble {
         /// The flow.

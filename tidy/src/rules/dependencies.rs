@@ -39,6 +39,7 @@ pub const HOUSE: &[Room] = &[
         tests_may: &["erp-testkit", "netsuite", "netsuite-emulator"],
     },
     Room { name: "sync-engine", may: &["erp-core"], tests_may: &["erp-testkit"] },
+    Room { name: "sync-server", may: &["erp-core", "sync-engine"], tests_may: &["erp-testkit"] },
     Room { name: "erp-testkit", may: &["erp-core"], tests_may: &[] },
     Room { name: "commerce-emulator", may: &["erp-core", "erp-testkit"], tests_may: &[] },
     Room { name: "sap-emulator", may: &["erp-core", "erp-testkit"], tests_may: &[] },

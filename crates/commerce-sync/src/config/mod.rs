@@ -25,6 +25,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The ledger's file.
     pub ledger: PathBuf,
+    /// Where announcements are taken, as `127.0.0.1:8787`.
+    pub listen: Option<String>,
     /// The systems by name.
     pub systems: BTreeMap<String, SystemConfig>,
     /// The flows by name.
@@ -60,6 +62,7 @@ impl Config {
         let folder = folder.unwrap_or_else(|| Path::new("."));
         let mut root = Section::root(table);
         let ledger = Self::ledger(&mut root, folder)?;
+        let listen = Self::listen(&mut root)?;
         let systems = named(&mut root, "systems")?;
         let flows = named(&mut root, "flows")?;
         root.done()?;
@@ -68,7 +71,8 @@ impl Config {
             let flow = FlowConfig::read(&name, Section::new(format!("flows.{name}"), value)?)?;
             read.insert(name, flow);
         }
-        let mut config = Self { file: file.to_owned(), ledger, systems: BTreeMap::new(), flows: read };
+        let mut config =
+            Self { file: file.to_owned(), ledger, listen, systems: BTreeMap::new(), flows: read };
         for (name, value) in systems {
             let guests = config.guests_of(&name)?;
             let section = Section::new(format!("systems.{name}"), value)?;
@@ -91,6 +95,17 @@ impl Config {
         let path = section.need("path", "\"sync.db\"")?;
         section.done()?;
         Ok(folder.join(path))
+    }
+
+    fn listen(root: &mut Section) -> Result<Option<String>, Failure> {
+        let Some(mut section) = root.section("server")? else { return Ok(None) };
+        let listen = section.need("listen", "\"127.0.0.1:8787\"")?;
+        if listen.parse::<std::net::SocketAddr>().is_err() {
+            let text = format!("{listen:?} is no address with a port; write it as 127.0.0.1:8787");
+            return Err(section.bad("listen", text));
+        }
+        section.done()?;
+        Ok(Some(listen))
     }
 
     /// What the flows into a system say about guests: it is one setting of the system.

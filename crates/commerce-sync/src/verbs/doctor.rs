@@ -13,6 +13,7 @@ use sync_engine::{Start, Trigger};
 pub(super) fn check(config: &Config, out: &mut Out<'_>) -> Result<(), Failure> {
     let plan = Plan::new(config)?;
     plan.flows()?;
+    let doors = plan.inbound()?;
     let file = config.file.display().to_string();
     if out.json {
         let systems: Vec<_> = config
@@ -41,6 +42,11 @@ pub(super) fn check(config: &Config, out: &mut Out<'_>) -> Result<(), Failure> {
     }
     for flow in config.flows.values() {
         out.say(format!("flow     {}", meaning(flow)))?;
+    }
+    if let Some((inbound, listen)) = doors {
+        for path in inbound.paths() {
+            out.say(format!("hooks    http://{listen}{path}"))?;
+        }
     }
     out.say("calls per day, at least:")?;
     for name in config.systems.keys() {

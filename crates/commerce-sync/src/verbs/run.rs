@@ -6,12 +6,15 @@ use crate::fail::{FAILED, Failure};
 use crate::plan::Plan;
 use crate::show;
 use erp_core::time::Timestamp;
-use futures_util::{FutureExt as _, pin_mut, select};
+use futures_util::future::select;
+use futures_util::{FutureExt as _, pin_mut};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 use sync_engine::{Ledger as _, Narrate, Note, SqliteLedger};
+use sync_server::Inbound;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Hands notes to whoever writes them.
@@ -54,7 +57,9 @@ pub(super) async fn forever(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
     let (teller, notes) = unbounded_channel();
-    let engine = Plan::new(config)?.engine(Arc::new(Teller(teller)))?;
+    let plan = Plan::new(config)?;
+    let engine = plan.engine(Arc::new(Teller(teller)))?;
+    let doors = doors(&plan, out)?;
     if !out.json {
         out.note(format!(
             "running {} from {}; Ctrl-C ends it",
@@ -62,13 +67,31 @@ pub(super) async fn forever(
             config.file.display()
         ))?;
     }
-    let ended = watch(engine.run(stop), notes, std::future::pending(), out).await?;
+    let work = async {
+        let run = engine.run(stop);
+        let Some((inbound, listener)) = doors else { return run.await };
+        let served = inbound.serve(listener, &engine, std::future::pending());
+        pin_mut!(run, served);
+        select(run, served).await.factor_first().0
+    };
+    let ended = watch(work, notes, std::future::pending(), out).await?;
     ended.transpose()?;
     drop(engine);
     if !out.json {
         out.note("ended; what was under way was finished first")?;
     }
     Ok(())
+}
+
+/// Opens the doors for announcements, and says where they are.
+fn doors(plan: &Plan<'_>, out: &mut Out<'_>) -> Result<Option<(Inbound, TcpListener)>, Failure> {
+    let Some((inbound, listen)) = plan.inbound()? else { return Ok(None) };
+    let listener = sync_server::bind(listen)?;
+    let address = listener.local_addr()?;
+    for path in inbound.paths() {
+        out.note(format!("announcements are taken at http://{address}{path}"))?;
+    }
+    Ok(Some((inbound, listener)))
 }
 
 /// Writes notes while `work` goes on; `None` if it was stopped before it ended.
@@ -86,7 +109,7 @@ async fn watch<T>(
     let ended = loop {
         let next = notes.recv().fuse();
         pin_mut!(next);
-        select! {
+        futures_util::select! {
             result = work => break Some(result),
             () = stop => break None,
             note = next => if let Some((at, note)) = note {
@@ -187,6 +210,11 @@ fn in_words(note: &Note) -> Option<String> {
                 "{system} hints at {record}, which no flow reads from it; mend the flows or stop the hints"
             )
         }
+        Note::AnnouncementRefused { system, text } => {
+            format!(
+                "an announcement in the name of {system} was refused: {text}; its flows read at their own times"
+            )
+        }
         Note::FeedTrouble { flow, text } => format!("{flow}: the source cannot be read: {text}"),
         Note::Settled { flow, settled, found, held } => {
             let found =
@@ -216,6 +244,9 @@ fn in_json(at: Timestamp, note: &Note) -> Value {
         Note::Hinted { flow, hints } => json!({"note": "hinted", "flow": flow, "hints": hints}),
         Note::HintUnused { system, record } => {
             json!({"note": "hint_unused", "system": system, "record": record})
+        }
+        Note::AnnouncementRefused { system, text } => {
+            json!({"note": "announcement_refused", "system": system, "text": text})
         }
         Note::FeedTrouble { flow, text } => json!({"note": "feed_trouble", "flow": flow, "text": text}),
         Note::Settled { flow, settled, found, held } => {

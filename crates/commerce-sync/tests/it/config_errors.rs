@@ -87,6 +87,24 @@ fn counts_name_the_flows_that_move_their_goods() {
 }
 
 #[test]
+fn a_server_needs_an_address_and_somebody_who_announces() {
+    let server = "[server]\nlisten = \"127.0.0.1:8787\"\n";
+    let events = "[systems.netsuite.events]\nsecret = \"what the script and we know, and nobody else\"\n";
+    let (code, out, err) = check(&format!("{GOOD}{COUNTS}{server}{events}"));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("hooks    http://127.0.0.1:8787/hooks/netsuite"), "{out}");
+    for (server, says) in [
+        (server.to_owned(), "server.listen: no system takes announcements"),
+        (server.replace("127.0.0.1:8787", "8787"), "server.listen: \"8787\" is no address with a port"),
+        (server.replace("listen", "lisen"), "server.lisen: unknown key; did you mean listen?"),
+    ] {
+        let (code, _, err) = check(&format!("{GOOD}{COUNTS}{server}"));
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{err}");
+    }
+}
+
+#[test]
 fn each_fault_is_one_line_that_names_the_key() {
     let table = [
         ("every = \"15m\"", "evry = \"15m\"", "flows.orders.evry: unknown key; did you mean every?"),

@@ -1,7 +1,9 @@
 //! The life of a sync, as an operator lives it: every verb of the program, from outside.
 
 use crate::town::{Town, sync};
+use erp_core::time::{Clock as _, SystemClock};
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} in {value}"))
@@ -236,6 +238,43 @@ fn a_run_is_alone_on_its_ledger_serves_operators_and_ends_when_it_is_told() {
     town.sync(&["retry", &held, "--reason", "mended", "--who", "ann"]).done();
     assert_eq!(run.terminate(), Some(0));
     town.sync(&["run", "--once"]).done();
+}
+
+/// What an account's script posts reaches the engine; what somebody else posts is told and does nothing.
+#[test]
+fn announcements_are_taken_while_it_runs() {
+    const SECRET: &str = "what the script and we know, and nobody else";
+    let town = Town::with(2, &["retail"]);
+    let config = town.path("commerce-sync.toml");
+    let more =
+        format!("[server]\nlisten = \"127.0.0.1:0\"\n[systems.netsuite.events]\nsecret = \"{SECRET}\"\n");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\n{more}")).unwrap();
+    let run = town.start(&["run"]);
+    let line = run.line("announcements are taken at");
+    run.until("orders: ");
+    let (_, url) = line.split_once("http://").unwrap();
+    let (address, path) = url.split_once('/').unwrap();
+    let send = |secret: &str| {
+        let body = br#"{"record":"customer","id":"500","type":"edit"}"#;
+        let secret = erp_http::auth::secret::Secret::new(secret);
+        let parts = netsuite::events::signed(&secret, path, SystemClock.now(), body);
+        let mut request =
+            format!("POST /{path} HTTP/1.1\r\nhost: here\r\ncontent-length: {}\r\n", body.len());
+        for (name, value) in parts.headers() {
+            request = request + name + ": " + value + "\r\n";
+        }
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(&[request.as_bytes(), b"\r\n", body].concat()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(send("what a stranger thinks that we know").starts_with("HTTP/1.1 401"));
+    run.until("an announcement in the name of netsuite was refused");
+    assert!(send(SECRET).starts_with("HTTP/1.1 202"));
+    run.until("netsuite hints at customers, which no flow reads from it");
+    assert_eq!(run.terminate(), Some(0));
 }
 
 #[test]

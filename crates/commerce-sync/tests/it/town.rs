@@ -37,10 +37,24 @@ impl Running {
 
     /// All lines until one that contains `text`.
     pub(crate) fn until(&self, text: &str) -> Vec<String> {
+        let mut seen = self.through(text);
+        seen.pop();
+        seen
+    }
+
+    /// The first line that contains `text`.
+    pub(crate) fn line(&self, text: &str) -> String {
+        self.through(text).pop().unwrap_or_default()
+    }
+
+    fn through(&self, text: &str) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return seen,
+                Ok(line) if line.contains(text) => {
+                    seen.push(line);
+                    return seen;
+                }
                 Ok(line) => seen.push(line),
                 Err(why) => panic!("{text:?} never came ({why}); there was {seen:#?}"),
             }
