@@ -105,11 +105,14 @@ impl Hosts {
         Self { suitetalk, restlets }
     }
 
-    /// Whether the host belongs to the account, as far as its name tells; `None` for hosts that are not NetSuite's.
+    /// Whether the hosts belong to the account, as far as their names tell; `None` for hosts that are not NetSuite's.
     pub(crate) fn agrees(&self, account: &AccountId) -> Option<bool> {
-        let url = Url::parse(&self.suitetalk).ok()?;
-        let label = url.host_str()?.strip_suffix(".suitetalk.api.netsuite.com")?;
-        Some(label == account.host_label())
+        let told = [&self.suitetalk, &self.restlets].into_iter().filter_map(|url| {
+            let url = Url::parse(url).ok()?;
+            let (label, _) = url.host_str()?.strip_suffix(".api.netsuite.com")?.split_once('.')?;
+            Some(label == account.host_label())
+        });
+        told.reduce(|one, other| one && other)
     }
 }
 
@@ -145,6 +148,8 @@ mod tests {
         assert_eq!(own.restlets, "https://1234567-sb1.restlets.api.netsuite.com");
         assert_eq!(own.agrees(&account), Some(true));
         assert_eq!(own.agrees(&AccountId::new("1234567").unwrap()), Some(false));
+        let strange = Hosts::of(&account, None, Some("https://7654321.restlets.api.netsuite.com"));
+        assert_eq!(strange.agrees(&account), Some(false), "RESTlets are sent the same credentials");
         let given = Hosts::of(&account, Some("https://1234567-sb1.suitetalk.api.netsuite.com/"), None);
         assert_eq!(given, own);
         let local = Hosts::of(&account, Some("http://127.0.0.1:8080"), None);

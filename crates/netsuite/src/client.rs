@@ -385,7 +385,7 @@ impl NetsuiteClientBuilder {
         let hosts = Hosts::of(&config.account, config.base_url.as_deref(), config.restlets_url.as_deref());
         if hosts.agrees(&config.account) == Some(false) {
             return Err(Error::config(format!(
-                "base_url belongs to another account than {}; a signed request must not go there",
+                "base_url or restlets_url belongs to another account than {}; a signed request must not go there",
                 config.account
             )));
         }

@@ -9,8 +9,8 @@ use crate::auth::TBA_ENDS;
 use crate::client::NetsuiteClient;
 use crate::filter::RecordFilter;
 use crate::permission::{self, Lack, Level, Trial, Want, by_id};
-use crate::suiteql::SuiteQl;
 use crate::suiteql::wall::{CUSTOMERS, Wall};
+use crate::suiteql::{Row, SuiteQl};
 use crate::wire::{Body, RecordRef};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -22,6 +22,7 @@ use http::header::ACCEPT;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+const AWAY: &str = "NetSuite does not answer now; look again later";
 /// A record that no account has, for trials of changing.
 const NOBODY: &str = "999999999999";
 
@@ -112,23 +113,45 @@ async fn log_on(
         }
     }
     let path = "/services/rest/system/v1/serverTime";
-    match client.get(cx, path).await {
-        Ok(_) => {
-            let who =
-                role.as_ref().map_or_else(|| "accepted".to_owned(), |role| format!("accepted; role {role}"));
-            findings.push(Finding::good(check, who));
-            Some(role)
+    let told = match client.get(cx, path).await {
+        // Releases before 2025.2 have no server time: whether anybody is let in, another answer tells.
+        Err(error) if nobody_answers(&error) => select_one(client, cx).await,
+        told => told.map(drop),
+    };
+    match told {
+        Err(error) if nobody_answers(&error) => {
+            findings.push(wrong_host(check, &error));
+            return None;
         }
-        // Releases before 2025.2 have no server time; the log-on passed nevertheless.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Config) => {
-            findings.push(Finding::good(check, "accepted"));
-            Some(role)
-        }
-        Err(error) => {
+        Err(error) if !was_let_in(&error) => {
             findings.push(refused_log_on(client, cx, check, &error).await);
-            None
+            return None;
         }
+        _ => {}
     }
+    let who = role.as_ref().map_or_else(|| "accepted".to_owned(), |role| format!("accepted; role {role}"));
+    findings.push(Finding::good(check, who));
+    Some(role)
+}
+
+async fn select_one(client: &NetsuiteClient, cx: &Context) -> Result<()> {
+    let query = SuiteQl::new("SELECT 1 AS n FROM dual");
+    client.suiteql_page(cx, "netsuite.probe", &query, 1, 0).await.map(drop)
+}
+
+/// A redirect or a page for people: whoever sent it has looked at no log-on.
+fn nobody_answers(error: &Error) -> bool {
+    *error.kind() == ErrorKind::Config && error.upstream().is_some_and(|upstream| upstream.code.is_none())
+}
+
+/// A refusal that comes after the log-on.
+fn was_let_in(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Config | ErrorKind::Invalid { .. })
+}
+
+fn wrong_host(check: &str, error: &Error) -> Finding {
+    let remedy = "Correct base_url, or leave it out: the domain follows from the account";
+    Finding::bad(check, error.message(), remedy)
 }
 
 /// What a token says of itself. It is not verified: it is ours.
@@ -161,7 +184,7 @@ impl Claims {
 async fn refused_log_on(client: &NetsuiteClient, cx: &Context, check: &str, error: &Error) -> Finding {
     let config = client.config();
     if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Throttled) {
-        return Finding::bad(check, error.to_string(), "NetSuite does not answer now; look again later");
+        return Finding::bad(check, error.to_string(), AWAY);
     }
     if matches!(error.kind(), ErrorKind::Permission { .. }) {
         return Finding::bad(check, error.to_string(), error.message());
@@ -214,14 +237,21 @@ async fn clock_skew(client: &NetsuiteClient, cx: &Context) -> Option<i64> {
 /// Whether SuiteQL can be used at all: a feature and a permission.
 async fn suiteql(client: &NetsuiteClient, cx: &Context, findings: &mut Vec<Finding>) -> bool {
     let check = "use SuiteQL";
-    let query = SuiteQl::new("SELECT 1 AS n FROM dual");
-    match client.suiteql_page(cx, "netsuite.probe", &query, 1, 0).await {
-        Ok(_) => {
+    match select_one(client, cx).await {
+        Ok(()) => {
             findings.push(Finding::good(check, "allowed"));
             true
         }
         Err(error) if *error.kind() == ErrorKind::Auth => {
             findings.push(refused_log_on(client, cx, check, &error).await);
+            false
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Throttled) => {
+            findings.push(Finding::bad(check, error.to_string(), AWAY));
+            false
+        }
+        Err(error) if nobody_answers(&error) => {
+            findings.push(wrong_host(check, &error));
             false
         }
         Err(error) => {
@@ -238,26 +268,25 @@ async fn suiteql(client: &NetsuiteClient, cx: &Context, findings: &mut Vec<Findi
     }
 }
 
-/// What the role has, by permission id; `None` if that may not be read.
+/// What the role has, by permission id.
+type Grants = BTreeMap<String, Option<Level>>;
+
+/// What the role has, with no level where it is written in a way that is not known; `None` if that may not be read, or not
+/// as a whole.
 async fn grants(
     client: &NetsuiteClient,
     cx: &Context,
     role: Option<&str>,
     findings: &mut Vec<Finding>,
-) -> Option<BTreeMap<String, Level>> {
+) -> Option<Grants> {
     let role = role?;
     let query = SuiteQl::new("SELECT permkey, permlevel FROM rolepermissions WHERE role = ").bind(role);
     match client.suiteql_page(cx, "netsuite.probe", &query, 1000, 0).await {
-        Ok(page) if page.rows.is_empty() => None,
-        Ok(page) => Some(
-            page.rows
-                .iter()
-                .filter_map(|row| {
-                    let level = Level::from_number(row.text("permlevel"))?;
-                    Some((row.text("permkey").to_uppercase(), level))
-                })
-                .collect(),
-        ),
+        Ok(page) if page.rows.is_empty() || page.has_more => None,
+        Ok(page) => {
+            let level = |row: &Row| Level::from_number(row.text("permlevel"));
+            Some(page.rows.iter().map(|row| (row.text("permkey").to_uppercase(), level(row))).collect())
+        }
         Err(_) => {
             findings.push(Finding::good(
                 "read the role's own permissions",
@@ -268,21 +297,17 @@ async fn grants(
     }
 }
 
-async fn try_one(
-    client: &NetsuiteClient,
-    cx: &Context,
-    want: &Want,
-    granted: Option<&BTreeMap<String, Level>>,
-) -> Finding {
+async fn try_one(client: &NetsuiteClient, cx: &Context, want: &Want, granted: Option<&Grants>) -> Finding {
     let check = want.purpose;
     let Some(permission) = by_id(want.id) else {
         return Finding::bad(check, format!("{} is not in the table", want.id), "Report this");
     };
     let lack = Lack::of(permission, want.level);
-    if let Some(granted) = granted
-        && granted.get(want.id).is_none_or(|level| *level < want.level)
+    let held = granted.map(|granted| granted.get(want.id));
+    if let Some(held) = held
+        && held.is_none_or(|level| level.is_some_and(|level| level < want.level))
     {
-        let has = granted.get(want.id).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let has = held.copied().flatten().map_or_else(|| "nothing".to_owned(), |level| level.to_string());
         return Finding::bad(check, format!("the role lacks {lack}; it has {has}"), lack.remedy());
     }
     match trial(client, cx, want.trial).await {
@@ -319,7 +344,8 @@ async fn trial(client: &NetsuiteClient, cx: &Context, trial: Trial) -> Result<Se
         }
         Trial::Form(kind) => client.create_form(cx, kind).await.map(|_| Seen::Something),
         Trial::Change(kind) => {
-            let change = Body::new().with("memo", "");
+            // A field that the record has: an unknown one might be refused before the right is looked at.
+            let change = Body::new().with(if kind == "customer" { "comments" } else { "memo" }, "");
             let nobody = RecordRef::id(NOBODY);
             match client.update_record(cx, kind, &nobody, &change, &[]).await {
                 Ok(()) => Ok(Seen::Something),
@@ -339,7 +365,11 @@ fn trouble(check: &str, error: &Error, lack: &Lack) -> Finding {
     let dressed_up =
         matches!(error.kind(), ErrorKind::Invalid { .. }) && error.message().contains("not found");
     let detail = match error.kind() {
-        ErrorKind::Permission { .. } => format!("the role lacks {lack}"),
+        ErrorKind::Permission { missing } => match others(missing, lack) {
+            // Forms, and scripts that run on save, ask for permissions of other records.
+            Some(others) => return Finding::bad(check, format!("the role lacks {others}"), error.message()),
+            None => format!("the role lacks {lack}"),
+        },
         _ if dressed_up => {
             format!("NetSuite says \"not found\": the role lacks {lack}, or the feature is off")
         }
@@ -349,13 +379,20 @@ fn trouble(check: &str, error: &Error, lack: &Lack) -> Finding {
         _ => error.to_string(),
     };
     let remedy = match error.kind() {
-        ErrorKind::Transient | ErrorKind::Throttled => {
-            "NetSuite does not answer now; look again later".to_owned()
-        }
+        ErrorKind::Transient | ErrorKind::Throttled => AWAY.to_owned(),
         ErrorKind::Auth => "Renew the credentials".to_owned(),
         _ => lack.remedy(),
     };
     Finding::bad(check, detail, remedy)
+}
+
+/// The permissions that NetSuite names, if they are known and are not the one that was tried.
+fn others(missing: &[String], lack: &Lack) -> Option<String> {
+    let known =
+        |named: &String| permission::ALL.iter().any(|known| named.contains(&format!("({})", known.id)));
+    let own = |named: &String| lack.id.is_some_and(|id| named.contains(&format!("({id})")));
+    let other = !missing.is_empty() && missing.iter().all(known) && !missing.iter().any(own);
+    other.then(|| missing.join(", "))
 }
 
 /// What is best configured and is not.

@@ -97,6 +97,11 @@ fn sentence(text: &str) -> String {
     redact::text(text).chars().take(400).collect()
 }
 
+/// A code or a path, as long as one may be.
+fn name(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
 /// One thing that SOAP says is wrong.
 #[cfg(feature = "soap")]
 #[derive(Debug, Clone)]
@@ -168,7 +173,7 @@ impl Said {
         match self.first().map(Detail::sentence).filter(|text| !text.is_empty()) {
             Some(text) => text,
             None if self.title.is_empty() => "no reason given".to_owned(),
-            None => self.title.clone(),
+            None => sentence(&self.title),
         }
     }
 
@@ -176,7 +181,7 @@ impl Said {
         self.details
             .iter()
             .take(50)
-            .map(|detail| FieldError::new(detail.place(), &detail.code, detail.sentence()))
+            .map(|detail| FieldError::new(name(&detail.place()), name(&detail.code), detail.sentence()))
             .collect()
     }
 
@@ -242,7 +247,7 @@ impl NetsuiteErrors {
     fn upstream(&self, status: u16, said: &Said, response: &Response) -> Upstream {
         let mut upstream = Upstream::http(self.system.clone(), status);
         if let Some(first) = said.first() {
-            upstream = upstream.with_code(first.code.clone()).with_message(first.sentence());
+            upstream = upstream.with_code(name(&first.code)).with_message(first.sentence());
         }
         // What NetSuite's support asks for.
         match response.header("x-n-operationid").or_else(|| response.header("x-netsuite-jobid")) {

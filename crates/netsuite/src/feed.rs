@@ -9,7 +9,7 @@
 //! 4. **Checkpoint** with the mark of step 1.
 
 use crate::client::NetsuiteClient;
-use crate::suiteql::scan::{Scan, Scanning};
+use crate::suiteql::scan::{self, Scan, Scanning};
 use crate::suiteql::wall::{Wall, Yardstick};
 use crate::suiteql::{Row, SuiteQl};
 use crate::wire::{Record, RecordRef};
@@ -225,6 +225,12 @@ impl<S: Shelf> Pass<S> {
     }
 }
 
+/// Whether the list still has this record.
+async fn is_listed<S: Shelf>(client: &NetsuiteClient, cx: &Context, id: &str) -> Result<bool> {
+    let query = SuiteQl::new("SELECT COUNT(*) AS n").then(S::FROM).then(" AND t.id = ").bind(id);
+    Ok(scan::count(client, cx, S::OPERATION, &query).await? > 0)
+}
+
 /// One record of a page. What cannot be read by itself, because it is locked or broken, is told as such.
 async fn one<S: Shelf>(
     shelf: &S,
@@ -237,6 +243,9 @@ async fn one<S: Shelf>(
     let began = client.now();
     let read = async {
         match client.record(cx, S::KIND, &RecordRef::id(id)).await? {
+            None if is_listed::<S>(client, cx, id).await? => Err(Error::malformed(
+                "SuiteQL lists the record and the record service says that it is not there: a restriction of the role on subsidiaries, locations or owners hides it",
+            )),
             // Deleted between the list and the read: the next pass tells.
             None => Ok(None),
             Some((record, at)) => shelf.read(cx, row, record, at, wall).await,

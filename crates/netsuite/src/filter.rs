@@ -5,10 +5,10 @@
 
 use erp_core::Decimal;
 use erp_core::error::{Error, Result};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-/// Conditions that all must hold. Of none, every record matches.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Conditions that all must hold. Of none, every record matches. `Debug` shows fields and operators only.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct RecordFilter(Vec<String>);
 
 impl RecordFilter {
@@ -105,6 +105,16 @@ impl RecordFilter {
             }
         }
         Some(encoded)
+    }
+}
+
+impl fmt::Debug for RecordFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().map(|condition| {
+            let end = condition.match_indices(' ').nth(1).map_or(condition.len(), |(at, _)| at);
+            condition.get(..end).unwrap_or_default()
+        });
+        f.debug_list().entries(shown).finish()
     }
 }
 

@@ -9,7 +9,7 @@
 //! (idempotency keys).
 
 use crate::client::{NAME_VALIDATION, NetsuiteClient};
-use crate::requests::{RecordAnswer, RecordRequest};
+use crate::requests::{Deed, RecordAnswer, RecordRequest};
 use crate::wire::record::is_plain;
 use erp_core::context::Context;
 use erp_core::digest::Digest;
@@ -197,30 +197,25 @@ impl NetsuiteClient {
         Ok(told.state())
     }
 
-    /// Waits until a job is over.
+    /// Waits until a job is over. Trouble that passes by itself is waited out.
     ///
     /// # Errors
     /// `Transient` with effect `Unknown` if it is not over in time; it goes on, and can be asked for again. Those of
-    /// [`job_state`](NetsuiteClient::job_state).
+    /// [`job_state`](NetsuiteClient::job_state), at once or, of those that pass by themselves, when time is over.
     pub async fn wait_for_job(&self, cx: &Context, job: &Job, wait: &JobWait) -> Result<JobState> {
         let clock = self.0.http.clock();
         let latest = clock.now().plus(wait.total.min(JobWait::TOTAL_MAX));
         let mut pace = wait.pace.max(JobWait::PACE_MIN);
         let longest = wait.pace_max.max(pace);
         loop {
-            let state = self.job_state(cx, job).await?;
-            if state.completed {
-                return Ok(state);
-            }
+            let trouble = match self.job_state(cx, job).await {
+                Ok(state) if state.completed => return Ok(state),
+                Err(error) if !error.kind().heals_by_itself() => return Err(error),
+                told => told.err(),
+            };
             let next = clock.now().plus(pace);
             if next > latest || cx.deadline.is_some_and(|deadline| next >= deadline) {
-                let text = format!(
-                    "job {} is not over yet; ask for it again, or submit it again under its key",
-                    job.id
-                );
-                return Err(
-                    of_job(Error::transient(text).with_effect(Effect::Unknown), job).with_operation(STATE)
-                );
+                return Err(trouble.unwrap_or_else(|| not_over(job)));
             }
             clock.sleep(pace).await;
             pace = pace.saturating_mul(2).min(longest);
@@ -242,7 +237,8 @@ impl NetsuiteClient {
         self.task_result(cx, job, task, state, request).await
     }
 
-    /// The ids of a job's tasks, in NetSuite's order.
+    /// The ids of a job's tasks by their numbers, which are the places of the records: how a list is ordered is not
+    /// documented.
     pub(crate) async fn job_tasks(&self, cx: &Context, job: &Job) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -260,10 +256,22 @@ impl NetsuiteClient {
             let id = task.number("id").ok().filter(|id| is_plain(id));
             id.ok_or_else(|| of_job(Error::malformed("a task has no id").with_effect(Effect::Unknown), job))
         };
-        tasks.items.iter().map(id).collect()
+        let mut ids = tasks.items.iter().map(id).collect::<Result<Vec<_>>>()?;
+        ids.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+        if ids.windows(2).any(|pair| pair.first() == pair.last()) {
+            let error = Error::malformed("a task is listed twice").with_effect(Effect::Unknown);
+            return Err(of_job(error, job));
+        }
+        Ok(ids)
     }
 
-    /// What came of one task. That it succeeded is believed only where NetSuite says so of the job or of the task.
+    async fn task_state(&self, cx: &Context, job: &Job, task: &str) -> Result<JobState> {
+        let told: Told = self.job_part(cx, job, &format!("/task/{task}")).await?;
+        Ok(told.state())
+    }
+
+    /// What came of one task. That it succeeded is believed only where NetSuite says so of the task, or of the job while
+    /// the result does not speak against it.
     pub(crate) async fn task_result(
         &self,
         cx: &Context,
@@ -272,12 +280,7 @@ impl NetsuiteClient {
         whole: JobState,
         request: &RecordRequest,
     ) -> Result<RecordAnswer> {
-        let state = if whole.succeeded {
-            whole
-        } else {
-            let told: Told = self.job_part(cx, job, &format!("/task/{task}")).await?;
-            told.state()
-        };
+        let mut state = if whole.succeeded { whole } else { self.task_state(cx, job, task).await? };
         if !state.completed {
             let error = Error::transient("the task is not over yet").with_effect(Effect::Unknown);
             return Err(of_job(error, job));
@@ -285,10 +288,17 @@ impl NetsuiteClient {
         let path = format!("{JOB_PATH}/{}/task/{task}/result", job.id);
         // The call is the request's own, so that its answer means what it would have meant at once.
         let call = request.call(self);
-        let answer = self.result(cx, call, &path).await.map_err(|error| of_job(unread(error, state), job));
+        let answer = self.result(cx, call, &path).await;
         let answered = answer.is_ok();
-        let settled = request.settle(answer);
+        if whole.succeeded && !answered {
+            state = self.task_state(cx, job, task).await?;
+        }
+        let settled = request.settle(answer.map_err(|error| of_job(unread(error, state), job)));
         match settled {
+            Ok(RecordAnswer::Absent) if state.succeeded && request.deed == Deed::Read => {
+                let text = "NetSuite says that the task succeeded, and has no result of it any more";
+                Err(of_job(Error::malformed(text), job))
+            }
             Ok(_) if answered && !state.succeeded => {
                 let text = "NetSuite says that the task failed, and its result is that of a success";
                 Err(of_job(Error::malformed(text).with_effect(Effect::Unknown), job))
@@ -369,6 +379,11 @@ impl NetsuiteClient {
 
 /// The name under which an error carries a job's id.
 pub(crate) const JOB: &str = "job";
+
+fn not_over(job: &Job) -> Error {
+    let text = format!("job {} is not over yet; ask for it again, or submit it again under its key", job.id);
+    of_job(Error::transient(text).with_effect(Effect::Unknown), job).with_operation(STATE)
+}
 
 fn of_job(error: Error, job: &Job) -> Error {
     error.with_context(JOB, job.id.as_str())

@@ -95,6 +95,7 @@
 //! | leaves null columns out of a row | read as nothing |
 //! | ends a query at 100,000 rows, wants an offset that the limit divides | lists go by key |
 //! | hides rows from a role, loses them between pages | counted before and after |
+//! | lists a record that it does not open, because of a restriction | told with its key, and not a gap |
 //! | cuts times of change to the minute | overlap of at least two minutes |
 //! | writes times in a zone that it does not name | measured against REST, and checked daily by the doctor |
 //! | says `INVALID_LOGIN` whatever is wrong | the doctor ranks the candidates |

@@ -80,7 +80,10 @@ impl NetsuiteClient {
                 if !item.inactive {
                     kept.items.insert(item.sku.to_string(), (item.clone(), now));
                 }
-                if let Some(sku) = part.iter().find(|sku| sku.as_str().trim() == item.sku.as_str()) {
+                if let Some(sku) = part.iter().find(|sku| sku.as_str().trim() == item.sku.as_str())
+                    // An item that was replaced may still have its name.
+                    && (!item.inactive || found.get(*sku).is_none_or(|held: &Item| held.inactive))
+                {
                     found.insert((*sku).clone(), item);
                 }
             }
@@ -182,5 +185,37 @@ impl NetsuiteClient {
         let known = Arc::new(known);
         self.0.lookups.kept().currencies = Some((Arc::clone(&known), self.now()));
         Ok(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::NetsuiteAuth;
+    use erp_http::script::{Script, Step};
+    use erp_testkit::clock::VirtualClock;
+
+    /// An item that was replaced under its old name: the one that can be ordered is meant, whenever it is asked for.
+    #[tokio::test]
+    async fn an_inactive_item_of_the_same_name_takes_no_place() {
+        let clock = VirtualClock::new(Timestamp::from_secs(1_795_392_000));
+        let script = Script::new(clock.shared());
+        let client = NetsuiteClient::builder("ns", "4100002")
+            .auth(NetsuiteAuth::tba("c", "s", "t", "s"))
+            .clock(clock.shared())
+            .transport(script.transport())
+            .build()
+            .unwrap();
+        let row = |id: u8, sku: &str, inactive: &str| {
+            format!(r#"{{"id":"{id}","itemid":"{sku}","itemtype":"InvtPart","isinactive":"{inactive}"}}"#)
+        };
+        let rows = [row(1, "A", "F"), row(2, "A", "T"), row(3, "B", "T"), row(4, "B", "F"), row(5, "C", "T")];
+        let body = format!("{{\"items\":[{}]}}", rows.join(","));
+        script.expect(Step::post(crate::client::SUITEQL_PATH).with_json(200, body));
+        let skus = ["A", "B", "C"].map(Sku::new);
+        let found = client.items(&Context::new(), &skus.iter().collect()).await.unwrap();
+        let ids: Vec<_> = found.values().map(|item| (item.id.as_str(), item.inactive)).collect();
+        assert_eq!(ids, [("1", false), ("4", false), ("5", true)]);
+        script.assert_done();
     }
 }

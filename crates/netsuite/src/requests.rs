@@ -8,7 +8,7 @@ use erp_core::error::{Effect, Error, ErrorKind, Result};
 use erp_core::time::Timestamp;
 use erp_http::{Call, Request, Response, json};
 use http::header::ACCEPT;
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode};
 
 /// As many sublists as one write may replace, and as many fields as one read may name.
 const NAMES_MAX: usize = 100;
@@ -273,6 +273,10 @@ impl RecordRequest {
             }
             other => other?,
         };
+        if response.status == StatusCode::ACCEPTED {
+            let text = "NetSuite took the request to do it later, and this is not the answer to it";
+            return Err(Error::malformed(text).with_effect(Effect::Unknown));
+        }
         Ok(match self.deed {
             Deed::Read => {
                 let record = json::decode(self.deed.operation(), &response)?;
@@ -308,11 +312,14 @@ fn check_names(place: &str, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The internal id at the end of `Location`: the body is empty.
+/// The internal id at the end of `Location`, if that is the address of a record: the body is empty.
 fn created_id(response: &Response) -> Result<String> {
-    let location = response.header("location").unwrap_or_default();
-    let id = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if is_plain(id) {
+    let location = response.header("location").unwrap_or_default().trim_end_matches('/');
+    if let Some((kind, id)) = location.rsplit_once('/')
+        && let Some((service, _)) = kind.rsplit_once('/')
+        && service.ends_with(RECORD_PATH)
+        && is_plain(id)
+    {
         return Ok(id.to_owned());
     }
     let text = "NetSuite wrote a record and did not say which";

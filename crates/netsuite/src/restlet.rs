@@ -11,12 +11,21 @@ use erp_core::error::{Error, Result};
 use erp_http::{Call, Request, Response};
 use http::Method;
 use http::header::ACCEPT;
+use std::fmt;
 use url::Url;
 
-/// A script and its deployment, with parameters of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A script and its deployment, with parameters of its own, of which `Debug` shows the names only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Restlet {
     parameters: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Restlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (own, more) = self.parameters.split_at(self.parameters.len().min(2));
+        let own = own.iter().map(|(name, value)| format!("{name}={value}"));
+        f.debug_list().entries(own.chain(more.iter().map(|(name, _)| name.clone()))).finish()
+    }
 }
 
 impl Restlet {

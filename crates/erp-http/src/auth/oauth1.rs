@@ -183,27 +183,24 @@ impl OAuth1 {
         header
     }
 
-    /// Which profiles would have made the signature that was sent.
-    fn used(&self, keys: &Keys, request: &Request) -> Vec<SignatureProfile> {
-        let Some(header) = sent_credential(request, "OAuth") else { return Vec::new() };
+    /// Which profiles would have made the signature that was sent: none if it was made with other keys. `None` if there
+    /// is no signature.
+    fn used(&self, keys: &Keys, request: &Request) -> Option<Vec<SignatureProfile>> {
+        let header = sent_credential(request, "OAuth")?;
         let field = |name: &str| {
             let (_, rest) = header.split_once(&format!("{name}=\""))?;
             rest.split('"').next()
         };
-        let (Some(nonce), Some(timestamp), Some(sent)) =
-            (field("oauth_nonce"), field("oauth_timestamp"), field("oauth_signature"))
-        else {
-            return Vec::new();
+        let (nonce, timestamp, sent) =
+            (field("oauth_nonce")?, field("oauth_timestamp")?, field("oauth_signature")?);
+        let made = |profile: &SignatureProfile| {
+            encode(&self.signature(keys, request, nonce, timestamp, *profile)) == sent
         };
-        SignatureProfile::ALL
-            .into_iter()
-            .filter(|profile| encode(&self.signature(keys, request, nonce, timestamp, *profile)) == sent)
-            .collect()
+        Some(SignatureProfile::ALL.into_iter().filter(made).collect())
     }
 
     /// After `The signature is invalid`: is there a profile that signs this request differently and was not refused yet?
-    fn turn_to_next_profile(&self, keys: &Keys, request: &Request) -> bool {
-        let used = self.used(keys, request);
+    fn turn_to_next_profile(&self, used: Vec<SignatureProfile>) -> bool {
         if used.len() == SignatureProfile::ALL.len() {
             return false;
         }
@@ -272,8 +269,11 @@ impl Authorize for OAuth1 {
         if response.status != StatusCode::UNAUTHORIZED {
             return false;
         }
-        self.renew_keys(&keys)
-            || (problem == Problem::Signature && safe && self.turn_to_next_profile(&keys, request))
+        let Some(used) = self.used(&keys, request) else { return false };
+        // Who was refused at the same time has read other keys meanwhile.
+        used.is_empty()
+            || self.renew_keys(&keys)
+            || (problem == Problem::Signature && safe && self.turn_to_next_profile(used))
     }
 }
 

@@ -383,4 +383,5 @@ fn answers_that_say_the_system_is_sick_open_the_breaker() {
 }
 
 mod broker;
+mod credentials;
 mod metrics_and_spans;

@@ -2,7 +2,8 @@ use super::*;
 use crate::testing::{clock, drive};
 use erp_testkit::clock::VirtualClock;
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
+use proptest::prelude::*;
 use std::sync::Mutex as StdMutex;
 
 fn secs(secs: u64) -> Duration {
@@ -217,4 +218,49 @@ fn a_reserve_is_lent_when_no_orders_come() {
     drop(order);
     clock.advance(secs(31));
     assert!(take(Priority::BackFill).is_some(), "nobody ordered for a while");
+}
+
+proptest! {
+    /// Whoever gives up, waiting or with a lane, takes none along and leaves nobody asleep.
+    #[test]
+    fn who_leaves_takes_no_lane_along(
+        lanes in 1_usize..5,
+        reserve in prop::option::of(0_usize..6),
+        steps in prop::collection::vec((0_u8..8, any::<usize>()), 0..80),
+    ) {
+        let limits = Limits::new().with_concurrency(lanes);
+        let (clock, quota) =
+            quota(reserve.map_or(limits.clone(), |reserve| limits.clone().with_strangers(reserve)));
+        let priorities = [Priority::Orders, Priority::Inventory, Priority::BackFill];
+        let mut waiting: Vec<BoxFuture<'_, Result<Permit>>> = Vec::new();
+        let mut held = Vec::new();
+        for (step, at) in steps {
+            match step {
+                0..3 => waiting.push(quota.acquire(priorities[usize::from(step)], 1, None).boxed()),
+                3 if !waiting.is_empty() => drop(waiting.swap_remove(at % waiting.len())),
+                4 if !held.is_empty() => drop(held.swap_remove(at % held.len())),
+                5 => {
+                    let before = std::mem::take(&mut waiting);
+                    for mut future in before {
+                        match (&mut future).now_or_never() {
+                            Some(permit) => held.push(permit.unwrap()),
+                            None => waiting.push(future),
+                        }
+                    }
+                }
+                6 if !held.is_empty() => drop(quota.refused()),
+                _ => {
+                    clock.advance(secs(at as u64 % 40));
+                    quota.served();
+                }
+            }
+            prop_assert_eq!(quota.in_flight(), held.len());
+            prop_assert!(held.len() <= lanes);
+        }
+        drop(held);
+        drive(&clock, join_all(waiting.into_iter().map(async |turn| drop(turn.await.unwrap()))));
+        prop_assert_eq!((quota.in_flight(), quota.waiting()), (0, 0));
+        let state = quota.state();
+        prop_assert_eq!(state.others_in_flight, 0);
+    }
 }

@@ -221,7 +221,7 @@ impl Status {
             kind: detail.attribute("type").unwrap_or("ERROR").to_owned(),
             code: detail.say("code").unwrap_or_default().to_owned(),
             text: detail.say("message").unwrap_or_default().to_owned(),
-            after_submit: detail.say("afterSubmitFailed") == Some("true"),
+            after_submit: matches!(detail.say("afterSubmitFailed"), Some("true" | "1")),
         };
         Ok(Self { success, details: status.all("statusDetail").map(detail).collect() })
     }
@@ -251,7 +251,8 @@ impl Status {
 
     /// What is wrong, in the words and kinds of REST's errors. `place` tells what a sentence is about.
     pub(super) fn error(&self, system: &SystemId, lost: Effect, place: &dyn Fn(&str) -> String) -> Error {
-        let wrong = |detail: &&Detail| detail.kind == "ERROR";
+        let errors = self.details.iter().any(|detail| detail.kind == "ERROR");
+        let wrong = |detail: &&Detail| detail.kind == "ERROR" || !errors;
         let words: Vec<Word> = self.details.iter().filter(wrong).map(|detail| detail.word(place)).collect();
         let Some(first) = words.first().cloned() else {
             return Error::unexpected("NetSuite says that it did not succeed, and not why");
@@ -410,6 +411,23 @@ mod tests {
         assert_eq!(judged("<status isSuccess=\"false\"/>").code(), "erp.unexpected");
         let bare = Element::parse(b"<writeResponse/>").unwrap();
         assert_eq!(Status::of(&bare).unwrap_err().code(), "erp.malformed");
+    }
+
+    /// `xs:boolean` may be written as a digit; a reason that is called a warning is the reason all the same.
+    #[test]
+    fn what_is_said_in_another_form_is_heard() {
+        let saved = status(
+            "<status isSuccess=\"0\"><statusDetail type=\"ERROR\"><code>SSS_X</code><afterSubmitFailed>1</afterSubmitFailed></statusDetail></status>",
+        );
+        assert!(saved.is_saved() && !saved.is_success());
+        let error = judged(
+            "<status isSuccess=\"false\"><statusDetail type=\"WARN\"><code>DUP_RCRD</code><message>This record already exists.</message></statusDetail></status>",
+        );
+        assert_eq!(error.code(), "erp.conflict");
+        let error = judged(
+            "<status isSuccess=\"false\"><statusDetail type=\"WARN\"><code>DUP_RCRD</code></statusDetail><statusDetail type=\"ERROR\"><code>USER_ERROR</code><message>no</message></statusDetail></status>",
+        );
+        assert_eq!((error.code(), error.message()), ("erp.invalid", "no"), "a warning beside it is none");
     }
 
     #[test]

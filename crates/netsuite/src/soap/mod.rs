@@ -133,10 +133,14 @@ fn nowhere(_: &str) -> String {
     String::new()
 }
 
-/// The status of a whole operation that did not succeed, which decides as a fault does.
+/// The status of a whole operation that did not succeed, which decides as a fault does. Where records have answers of
+/// their own, some of them may have been written.
 fn refused_as_a_whole(body: &Element) -> Option<Status> {
     let answer = body.children().next()?;
     let result = answer.child("getItemAvailabilityResult").or_else(|| answer.child("writeResponseList"))?;
+    if result.child("writeResponse").is_some() {
+        return None;
+    }
     Status::of(result).ok().filter(|status| !status.is_success())
 }
 

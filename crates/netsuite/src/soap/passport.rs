@@ -15,6 +15,8 @@ use erp_http::auth::secret::LiveSecret;
 use erp_http::{Authorize, Request, Response};
 use std::sync::Arc;
 
+const CLOSING: &str = "</msgs:tokenPassport>";
+
 /// Puts a passport into each request's header.
 #[derive(Debug)]
 pub(super) struct Passport {
@@ -57,6 +59,18 @@ impl Passport {
             .with(Element::of("core:timestamp", timestamp))
             .with(Element::of("core:signature", signature).attr("algorithm", "HMAC-SHA256")))
     }
+
+    /// Whether a request carries a passport that was made with other keys than those that are known now.
+    fn is_outdated(&self, request: &Request) -> bool {
+        let outdated = || {
+            let rest = std::str::from_utf8(request.body.strip_prefix(OPENING.as_bytes())?).ok()?;
+            let (passport, _) = rest.split_once(CLOSING)?;
+            let sent = Element::parse(format!("{passport}{CLOSING}").as_bytes()).ok()?;
+            let now = self.element(sent.say("nonce")?, sent.say("timestamp")?.parse().ok()?).ok()?;
+            Some(now != sent)
+        };
+        outdated().unwrap_or_default()
+    }
 }
 
 #[async_trait]
@@ -75,13 +89,17 @@ impl Authorize for Passport {
     }
 
     /// A refused log-on is tried again only if somebody exchanged the keys meanwhile: five refusals lock the user.
-    async fn refused(&self, _: &Request, response: &Response) -> bool {
+    async fn refused(&self, request: &Request, response: &Response) -> bool {
         let refused = envelope_of(&response.body)
             .ok()
             .and_then(|body| Fault::of(&body))
             .is_some_and(|fault| *fault.error(erp_core::error::Effect::None).kind() == ErrorKind::Auth);
         if !refused {
             return false;
+        }
+        // Who was refused at the same time has read other keys meanwhile.
+        if self.is_outdated(request) {
+            return true;
         }
         let keys = [&self.consumer_key, &self.consumer_secret, &self.token, &self.token_secret];
         let changed: Vec<bool> =

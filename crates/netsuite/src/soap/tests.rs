@@ -141,6 +141,24 @@ async fn an_answer_that_does_not_fit_leaves_the_outcome_open() {
     }
 }
 
+/// A list that says of itself that it did not succeed says nothing of the records in it.
+#[tokio::test]
+async fn a_list_that_failed_in_part_still_tells_of_each_record() {
+    let stage = Stage::new();
+    let list = "<c:status isSuccess=\"false\"><c:statusDetail type=\"ERROR\"><c:code>USER_ERROR</c:code><c:message>some failed</c:message></c:statusDetail></c:status>";
+    let answers =
+        list.to_owned() + &saved("970", "a") + &refused("USER_ERROR", "Please enter value(s) for: Item");
+    stage.answers(200, &writes(&answers));
+    let told = stage.upsert(&[order("a"), order("b")]).await.unwrap();
+    assert_eq!(told[0].as_ref().unwrap().id, "970");
+    assert_eq!(told[1].as_ref().unwrap_err().code(), "erp.invalid");
+    // Alone it speaks for all.
+    let stage = Stage::new();
+    stage.answers(200, &writes(list));
+    let error = stage.upsert(&[order("a")]).await.unwrap_err();
+    assert_eq!((error.code(), error.effect()), ("erp.invalid", Effect::None));
+}
+
 #[tokio::test]
 async fn a_throttled_request_is_sent_again_with_another_nonce() {
     let stage = Stage::new();
@@ -234,6 +252,33 @@ async fn an_exchanged_key_is_read_again_once() {
     std::fs::remove_file(&path).unwrap();
     let sent = stage.script.sent();
     assert!(String::from_utf8_lossy(&sent[2].body).contains("<core:token>new</core:token>"));
+}
+
+/// Whoever is refused second finds the new key read already: that is no reason to give up.
+#[tokio::test]
+async fn an_exchanged_key_is_used_by_each_request_that_was_refused() {
+    let path = std::env::temp_dir().join(format!("netsuite-soap-many-{}", std::process::id()));
+    std::fs::write(&path, "old").unwrap();
+    let secret = crate::SecretSource::file(&path);
+    let stage = Stage::with(NetsuiteAuth::tba("consumer", "hush", "token", secret));
+    let no = fault("invalidCredentialsFault", "INVALID_LOGIN_CREDENTIALS", "Invalid login attempt.");
+    let yes = answer(
+        "<getItemAvailabilityResponse><r:getItemAvailabilityResult><status isSuccess=\"true\"/></r:getItemAvailabilityResult></getItemAvailabilityResponse>",
+    );
+    stage.answers(200, &yes);
+    stage.availability().await.unwrap();
+    std::fs::write(&path, "new").unwrap();
+    for answer in [&no, &no, &yes, &yes] {
+        let step = Step::post(PATH).with_answer(if *answer == no { 500 } else { 200 }, answer.clone());
+        stage.script.expect(step.after(std::time::Duration::from_secs(1)));
+    }
+    let items = [RecordRef::id("57")];
+    let cx = Context::new();
+    let ask = || stage.client.get_item_availability(&cx, &items, None);
+    let (one, two) = stage.run(futures_util::future::join(ask(), ask())).await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
+    stage.script.assert_done();
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use std::io;
 const DEPTH_MAX: usize = 64;
 /// How many elements an answer may have.
 const ELEMENTS_MAX: usize = 500_000;
+/// How many attributes an element may have; each is compared with all before it.
+const ATTRIBUTES_MAX: usize = 64;
 
 /// An element: what is written has names that are constants, so that no value can become markup.
 ///
@@ -152,6 +154,9 @@ impl Element {
     fn read(start: &BytesStart<'_>) -> Result<Self> {
         let mut element = Self { name: Cow::Owned(start.name().0.to_owned()), ..Self::default() };
         for attribute in start.attributes() {
+            if element.attributes.len() == ATTRIBUTES_MAX {
+                return Err(misfit("has more attributes than are read"));
+            }
             let attribute = attribute.map_err(|_| misfit("has an attribute that cannot be read"))?;
             let value = attribute
                 .normalized_value(quick_xml::XmlVersion::Implicit1_0)
@@ -243,6 +248,8 @@ mod tests {
     fn what_is_no_xml_or_too_much_of_it_is_refused() {
         let deep = "<a>".repeat(70) + &"</a>".repeat(70);
         let wide = format!("<a>{}</a>", "<b/>".repeat(ELEMENTS_MAX + 1));
+        let names: Vec<String> = (0..300).map(|n| format!("x{n}=''")).collect();
+        let decked = format!("<a {}/>", names.join(" "));
         for (text, says) in [
             ("", "ends"),
             ("<a>", "ends"),
@@ -253,6 +260,7 @@ mod tests {
             ("<a x='1' x='2'/>", "attribute"),
             (&deep, "deep"),
             (&wide, "more elements"),
+            (&decked, "attributes"),
         ] {
             let error = Element::parse(text.as_bytes()).unwrap_err();
             assert_eq!(error.code(), "erp.malformed");

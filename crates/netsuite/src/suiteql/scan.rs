@@ -91,20 +91,23 @@ impl Scanning {
         let size = client.config().page_size.min(PAGE_MAX);
         let query = self.scan.page(self.last.as_deref());
         let mut page = client.suiteql_page(cx, operation, &query, size, 0).await?;
-        let full = page.rows.len() as u64 >= u64::from(size);
-        if full && self.scan.repeats {
+        let more = page.has_more || page.rows.len() as u64 >= u64::from(size);
+        if more && page.rows.is_empty() {
+            return Err(Error::malformed("NetSuite says that more rows follow, and sent none"));
+        }
+        if more && self.scan.repeats {
             self.keep_whole(&mut page.rows)?;
         }
         if let Some(row) = page.rows.last() {
             let key = self.scan.keys.iter().map(|(_, name)| row.required(name).map(str::to_owned));
             let key = key.collect::<Result<Vec<_>>>()?;
-            if full && self.last.as_ref() == Some(&key) {
+            if more && self.last.as_ref() == Some(&key) {
                 return Err(Error::malformed("NetSuite sent the same page again"));
             }
             self.last = Some(key);
         }
         self.read += page.rows.len() as u64;
-        if !full {
+        if !more {
             self.done = true;
             self.prove(client, cx).await?;
         }
@@ -153,6 +156,54 @@ pub(crate) async fn count(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::NetsuiteAuth;
+    use erp_http::script::{Script, Step};
+    use erp_testkit::clock::VirtualClock;
+
+    /// Pages end where NetSuite says so, and not where they are short.
+    #[tokio::test]
+    async fn a_short_page_is_not_the_last_if_more_follow() {
+        let clock = VirtualClock::new(Timestamp::from_secs(1_795_392_000));
+        let script = Script::new(clock.shared());
+        let client = NetsuiteClient::builder("ns", "4100001")
+            .auth(NetsuiteAuth::tba("c", "s", "t", "s"))
+            .clock(clock.shared())
+            .transport(script.transport())
+            .build()
+            .unwrap();
+        let all = |repeats| Scan {
+            operation: "t",
+            select: SuiteQl::new("SELECT id"),
+            from: SuiteQl::new(" FROM currency WHERE 1 = 1"),
+            keys: &[("id", "id")],
+            repeats,
+            counted: false,
+        };
+        let page = |ids: &[u8], more: bool| {
+            let rows: Vec<String> = ids.iter().map(|id| format!("{{\"id\":\"{id}\"}}")).collect();
+            let body = format!("{{\"items\":[{}],\"hasMore\":{more}}}", rows.join(","));
+            script.expect(Step::post(crate::client::SUITEQL_PATH).with_json(200, body));
+        };
+        let read = async |repeats: bool| {
+            let (mut scanning, cx) = (all(repeats).start(), Context::new());
+            let mut ids = Vec::new();
+            while !scanning.is_done() {
+                let (rows, _) = scanning.next(&client, &cx).await?;
+                ids.extend(rows.iter().map(|row| row.text("id").to_owned()));
+            }
+            Ok::<_, Error>(ids)
+        };
+        page(&[1, 2], true);
+        page(&[3], false);
+        assert_eq!(read(false).await.unwrap(), ["1", "2", "3"]);
+        page(&[1, 2, 2], true);
+        page(&[2, 2, 2], false);
+        assert_eq!(read(true).await.unwrap(), ["1", "2", "2", "2"], "a key's rows are not torn apart");
+        page(&[1], true);
+        page(&[], true);
+        assert_eq!(read(false).await.unwrap_err().code(), "erp.malformed", "and it ends");
+        script.assert_done();
+    }
 
     #[test]
     fn pages_are_cut_by_key() {

@@ -5,9 +5,10 @@ use erp_core::Decimal;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::fmt;
 
-/// A value of a body.
-#[derive(Debug, Clone, PartialEq)]
+/// A value of a body. `Debug` shows its shape only, because bodies hold personal data.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Node {
     /// Nothing, which clears a field.
@@ -26,8 +27,8 @@ pub enum Node {
     Lines(Vec<Body>),
 }
 
-/// A record or line on its way to NetSuite.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// A record or line on its way to NetSuite. `Debug` shows names and shapes only.
+#[derive(Clone, PartialEq, Default)]
 pub struct Body(Vec<(String, Node)>);
 
 impl Body {
@@ -89,6 +90,26 @@ impl Body {
     pub fn to_json(&self) -> erp_core::error::Result<Vec<u8>> {
         serde_json::to_vec(self)
             .map_err(|e| erp_core::error::Error::unexpected("a body cannot be written").with_source(e))
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.fields()).finish()
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Flag(_) => f.write_str("Flag"),
+            Self::Text(_) => f.write_str("Text"),
+            Self::Number(_) => f.write_str("Number"),
+            Self::Ref(_) => f.write_str("Ref"),
+            Self::Record(body) => body.fmt(f),
+            Self::Lines(lines) => f.debug_list().entries(lines).finish(),
+        }
     }
 }
 

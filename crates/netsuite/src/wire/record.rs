@@ -65,13 +65,19 @@ impl Serialize for RecordRef {
     }
 }
 
-/// A reference or an enumeration's value as NetSuite sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A reference or an enumeration's value as NetSuite sends it. `Debug` shows the id only: the name may be a person's.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
     /// The id.
     pub id: String,
     /// What people call it, in the user's language.
     pub name: String,
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reference").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A record, a line or a subrecord as it arrived: each field's name and its JSON text.
@@ -89,6 +95,8 @@ struct Sublist {
     items: Option<Vec<Record>>,
     #[serde(default)]
     has_more: bool,
+    #[serde(default)]
+    total_results: Option<usize>,
 }
 
 impl Record {
@@ -211,7 +219,8 @@ impl Record {
     pub fn lines(&self, name: &str) -> Result<Option<Vec<Self>>> {
         let Some(json) = self.raw(name) else { return Ok(None) };
         let list: Sublist = serde_json::from_str(json).map_err(|_| misfit(name, "a sublist"))?;
-        if list.has_more {
+        let short = list.items.as_ref().zip(list.total_results).is_some_and(|(came, all)| came.len() < all);
+        if list.has_more || short {
             return Err(misfit(name, "complete: only its first page came"));
         }
         Ok(list.items)

@@ -2,6 +2,7 @@
 
 use crate::world::{LogOn, World};
 use erp_core::prelude::*;
+use erp_testkit::fault::{Fault, Rule};
 use futures_util::future::{Either, select};
 use netsuite::FieldState;
 use netsuite_emulator::{Level, Quirk};
@@ -240,4 +241,88 @@ async fn a_wrong_secret_and_a_wrong_key_are_told_apart_from_permissions() {
     assert_eq!(findings.len(), 1, "nothing else is tried: {findings:?}");
     assert!(findings[0].remedy.contains("Login Audit Trail"), "{findings:?}");
     assert_eq!(world.emulator.world.audit().last().map(String::as_str), Some("InvalidIssuer"));
+}
+
+fn answers(world: &World, path: &str, after: usize, fault: (u16, &'static str, &str)) {
+    let (status, kind, body) = fault;
+    let fault = Fault::Answer(status, kind, body.to_owned().into());
+    world.emulator.server.faults().add(Rule { after, times: 1_000, ..Rule::once(None, path, fault) });
+}
+
+/// Nobody who answers for NetSuite has let anybody in.
+#[tokio::test]
+async fn a_host_that_is_not_the_accounts_is_no_log_on() {
+    let redirect = (302, "text/html", "");
+    let page = (404, "text/html", "<html>nothing here</html>");
+    for (answer, says) in [(redirect, "data centre"), (page, "base_url")] {
+        let world = World::start(LogOn::Tba, &[]).await;
+        answers(&world, "/", 0, answer);
+        let findings = probe(&world, &NEEDS).await;
+        assert!(
+            !findings.iter().any(|finding| finding.check == "log on" && finding.verdict == Verdict::Good),
+            "{findings:?}"
+        );
+        let found = bad(&findings);
+        assert_eq!(found.len(), 1, "nothing else is tried: {findings:?}");
+        assert!(format!("{} {}", found[0].detail, found[0].remedy).contains(says), "{found:?}");
+        assert!(!found[0].remedy.contains("ADMI_"), "no permission mends that: {found:?}");
+    }
+}
+
+/// Older releases have no server time, whatever they say instead.
+#[tokio::test]
+async fn a_missing_server_time_is_no_refused_log_on() {
+    for answer in [(404, "text/html", "<html>nothing here</html>"), (404, "application/json", "{}")] {
+        let world = World::start(LogOn::Tba, &[]).await;
+        answers(&world, "serverTime", 0, answer);
+        let findings = probe(&world, &[Need::ReadInventory]).await;
+        assert_eq!(bad(&findings), Vec::<&Finding>::new());
+        assert!(findings.iter().any(|finding| finding.check == "log on"), "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_system_that_is_away_for_a_while_lacks_no_permission() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    answers(&world, "suiteql", 0, (503, "text/html", "<html>maintenance</html>"));
+    let findings = probe(&world, &NEEDS).await;
+    let found = bad(&findings);
+    assert_eq!(found.len(), 1, "{findings:?}");
+    assert!(found[0].remedy.contains("later") && !found[0].remedy.contains("SuiteAnalytics"), "{found:?}");
+}
+
+/// How `rolepermissions` writes a level is known of one level only.
+#[tokio::test]
+async fn a_level_that_cannot_be_read_is_tried_and_not_taken_for_missing() {
+    let list = r#"{"items":[{"permkey":"LIST_ITEM","permlevel":"View"},{"permkey":"LIST_LOCATION","permlevel":"1"}],"hasMore":false}"#;
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let role = Fault::Answer(200, "application/json", list.into());
+    world.emulator.server.faults().add(Rule { after: 1, ..Rule::once(None, "suiteql", role) });
+    let findings = probe(&world, &[Need::ReadInventory]).await;
+    assert_eq!(bad(&findings), Vec::<&Finding>::new());
+}
+
+#[tokio::test]
+async fn a_list_of_permissions_that_is_not_whole_proves_nothing() {
+    let list = r#"{"items":[{"permkey":"LIST_LOCATION","permlevel":"1"}],"hasMore":true}"#;
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let role = Fault::Answer(200, "application/json", list.into());
+    world.emulator.server.faults().add(Rule { after: 1, ..Rule::once(None, "suiteql", role) });
+    let findings = probe(&world, &[Need::ReadInventory]).await;
+    assert_eq!(bad(&findings), Vec::<&Finding>::new());
+}
+
+/// A form or a script that runs on save asks for permissions of other records: that one is to be granted.
+#[tokio::test]
+async fn a_refusal_that_names_another_permission_is_told_as_that() {
+    let body = r#"{"status":403,"o:errorDetails":[{"detail":"Permission Violation: You need  the 'Lists -> Departments' permission to access this page.","o:errorCode":"INSUFFICIENT_PERMISSION"}]}"#;
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let refusal = Fault::Answer(403, "application/json", body.into());
+    world.emulator.server.faults().add(Rule::once(Some("POST"), "/record/v1/salesOrder", refusal));
+    let findings = probe(&world, &[Need::WriteOrders]).await;
+    let found = bad(&findings);
+    assert_eq!((found.len(), found[0].check.as_str()), (1, "create sales orders"));
+    let text = format!("{} {}", found[0].detail, found[0].remedy);
+    assert!(text.contains("LIST_DEPARTMENT") && text.contains("Manage Roles"), "{text}");
+    assert!(!text.contains("TRAN_SALESORD"), "it is granted: {text}");
 }

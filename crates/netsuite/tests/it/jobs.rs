@@ -148,7 +148,7 @@ async fn a_state_that_cannot_be_read_leaves_the_effect_open() {
     ];
     for (fault, code) in faults {
         let rule = Rule::once(Some("GET"), "/async/v1/job", fault);
-        world.emulator.server.faults().add(Rule { times: 100, ..rule });
+        world.emulator.server.faults().add(Rule { times: 10_000, ..rule });
         let request = RecordRequest::create("customer", &company(code)).unwrap();
         let error = run(&world, &client, &request, code).await.unwrap_err();
         assert_eq!((error.code(), error.effect()), (code, Effect::Unknown));

@@ -269,6 +269,28 @@ async fn a_locked_record_is_a_poison_and_no_gap() {
     assert!(poison.unwrap().error.contains("locked"));
 }
 
+/// A restriction of the role hides a record from the record service that SuiteQL lists: nobody would miss it.
+#[tokio::test]
+async fn a_record_that_is_listed_and_cannot_be_opened_is_a_poison_and_no_gap() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    for id in 700..705 {
+        world.emulator.world.put_customer(&Customer::person(id, "A", "B", format!("{id}@example.test")));
+    }
+    let hidden = r#"{"status":404,"o:errorDetails":[{"detail":"The record instance does not exist. Provide a valid record instance ID.","o:errorCode":"NONEXISTENT_ID"}]}"#;
+    let fault = Fault::Answer(404, "application/json", hidden.into());
+    let rule = Rule { times: 1_000, ..Rule::once(Some("GET"), "/record/v1/customer/702", fault) };
+    world.emulator.server.faults().add(rule);
+    let seen = events(&world, world.client().customer_changes(&Context::new(), None)).await;
+    assert_eq!(keys(&seen).len(), 5, "all others came");
+    let poison = seen.iter().find_map(|event| match event {
+        FeedEvent::Poison(poison) => Some(poison),
+        _ => None,
+    });
+    let poison = poison.expect("it is told of");
+    assert_eq!(poison.key, Key::from("netsuite:702"));
+    assert!(poison.error.contains("restriction"), "{}", poison.error);
+}
+
 /// REST has no getDeleted: a deletion is read from its table and proven by a point read.
 #[tokio::test]
 async fn a_deletion_is_told() {
