@@ -3,6 +3,8 @@
 use crate::world::{Bench, MINUTE};
 use erp_core::prelude::*;
 use erp_testkit::reference::CallFault;
+use std::time::Duration;
+use sync_engine::step::Policy;
 use sync_engine::{Flow, IntoFlow as _, Start, State, SyncEngine};
 
 fn engine(bench: &Bench) -> SyncEngine {
@@ -81,6 +83,36 @@ fn a_refund_whose_order_has_not_come_waits() {
     assert!(bench.run(&engine, MINUTE).is_none());
     assert_eq!(bench.world.erp.documents_of(&order).len(), 0);
     assert_ne!(bench.state(&refund), State::Held, "it heals when the order comes");
+}
+
+/// They ask the ERP nothing, again and again; so they must not be who is sent to see whether it is back.
+#[test]
+fn refunds_that_wait_for_their_orders_do_not_keep_the_orders_from_an_erp_that_is_back() {
+    let mut bench = Bench::new();
+    let (shop, erp) = (&bench.world.shop, &bench.world.erp);
+    let policy = Policy { retry_max: Duration::from_secs(5), ..Policy::default() };
+    let refunds = Flow::refunds(shop, erp).starting(Start::At(bench.start)).policy(policy).every(MINUTE);
+    let engine = SyncEngine::builder()
+        .ledger(bench.ledger.clone())
+        .clock(bench.clock.shared())
+        .flow(refunds)
+        .flow(bench.orders())
+        .build()
+        .unwrap();
+    assert!(bench.run(&engine, 5 * MINUTE).is_none());
+    bench.faults.set_down(true);
+    let orders: Vec<Key> = (0..20).map(|_| bench.place()).collect();
+    for order in &orders {
+        bench.world.shop.refund(order, &one_of_each(&bench, order)).unwrap();
+    }
+    let mut steps = [(true, 15), (false, 15)].into_iter();
+    let ended = bench.live(&engine, || {
+        let (down, minutes) = steps.next()?;
+        bench.faults.set_down(down);
+        Some(minutes * MINUTE)
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    assert!(orders.iter().all(|key| bench.documents(key) == 1), "{:?}", bench.alerts());
 }
 
 #[test]
