@@ -531,7 +531,8 @@ impl Store {
         self.db
             .prepare_cached(
                 "UPDATE entries SET state = CASE state WHEN 'sending' THEN 'waiting' ELSE state END, lease_until = NULL, \
-                 last_send = CASE state WHEN 'sending' THEN NULL ELSE last_send END, wake_at = ?3 \
+                 last_send = CASE state WHEN 'sending' THEN NULL ELSE last_send END, \
+                 sent = CASE state WHEN 'sending' THEN proven ELSE sent END, wake_at = ?3 \
                  WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL",
             )
             .and_then(|mut set| set.execute(params![id, fence, wake_at.as_micros()]))
