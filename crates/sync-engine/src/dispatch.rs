@@ -2,7 +2,7 @@
 
 use crate::engine::Stop;
 use crate::flow::{Answer, Contact, Env, Flow};
-use crate::gate::{Change, Gates, Pass};
+use crate::gate::{BREATH, Change, Gates, Pass, Probe};
 use crate::ledger::{Report, Resolution, Taken, Turn};
 use crate::narrate::{Narrate, Note};
 use crate::step::{Action, LookResult, Policy, Signal, WriteResult};
@@ -18,8 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, RwLock};
 
-/// How soon it is looked again after nothing could be taken.
-const BREATH: Duration = Duration::from_secs(1);
 /// The longest that an idle dispatcher sleeps: operators' verbs from other processes are noticed by then.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
@@ -52,6 +50,8 @@ impl fmt::Debug for Dispatcher {
 struct Done {
     turns: Vec<Turn>,
     answers: Vec<Answer>,
+    /// What let it through a closed gate.
+    probe: Option<Probe>,
 }
 
 impl Dispatcher {
@@ -101,20 +101,23 @@ impl Dispatcher {
     async fn start<'a>(&'a self, working: &mut FuturesUnordered<BoxFuture<'a, Done>>) -> Result<Timestamp> {
         let now = self.env.clock.now();
         let free = self.flow.workers.saturating_sub(working.len());
-        let system = self.flow.target().system;
-        let (limit, not_before) = match self.gates.ask(&system, now) {
-            Pass::Open => (free * self.flow.batch, now),
-            Pass::Probe if free > 0 => (1, now),
-            Pass::Probe => (0, now),
-            Pass::Closed(until) => (0, until),
+        let mut probe = None;
+        let (limit, not_before) = if free == 0 {
+            (0, now)
+        } else {
+            match self.gates.ask(&self.flow.target().system, &self.flow.name, now) {
+                Pass::Open => (free * self.flow.batch, now),
+                Pass::Probe(mine) => {
+                    probe = Some(mine);
+                    (1, now)
+                }
+                Pass::Closed(until) => (0, until),
+            }
         };
         let Taken { turns, next_wake } = self.env.ledger.take(&self.flow.name, limit, now).await?;
-        if !turns.is_empty() && matches!(self.gates.ask(&system, now), Pass::Probe) {
-            self.gates.probe_sent(&system);
-        }
         let started = !turns.is_empty();
         for batch in batches(turns, self.flow.batch) {
-            working.push(self.act(batch).boxed());
+            working.push(self.act(batch, probe.take()).boxed());
         }
         if started || free == 0 {
             // Something will finish, and then it is looked again.
@@ -127,7 +130,7 @@ impl Dispatcher {
 
     /// Acts on a batch. Nothing starts in the lease's second half, and nothing is waited for beyond the lease. Whose turn at
     /// the turnstile does not come in the first half is put back: nothing was asked of the system.
-    async fn act(&self, turns: Vec<Turn>) -> Done {
+    async fn act(&self, turns: Vec<Turn>, probe: Option<Probe>) -> Done {
         let now = self.env.clock.now();
         let lease = self.flow.policy.lease;
         let half = crate::flow::half(lease);
@@ -164,7 +167,7 @@ impl Dispatcher {
                 }
             }
         };
-        Done { turns, answers }
+        Done { turns, answers, probe }
     }
 
     /// Stores what came of batches, in one transaction.
@@ -173,7 +176,7 @@ impl Dispatcher {
         let system = self.flow.target().system;
         let mut tally = Tally::default();
         let mut resolutions = Vec::with_capacity(all.iter().map(|done| done.turns.len()).sum());
-        for Done { turns, answers } in all {
+        for Done { turns, answers, probe } in all {
             let said = |contact| answers.iter().find(|answer| answer.contact == contact);
             let change = if let Some(answer) = said(Contact::Refused) {
                 self.gates.refused(&system, &text_of(&answer.report), now)
@@ -182,7 +185,10 @@ impl Dispatcher {
             } else if said(Contact::Reached).is_some() {
                 self.gates.reached(&system)
             } else {
-                self.gates.untried(&system, now)
+                if let Some(probe) = probe {
+                    probe.untried(now);
+                }
+                Change::Nothing
             };
             self.tell_change(&change, now);
             for (turn, answer) in turns.iter().zip(answers) {

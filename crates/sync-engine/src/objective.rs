@@ -20,7 +20,7 @@ pub(crate) async fn look(
     let mut standing = BTreeSet::new();
     let closed = gates.closed();
     for (system, gate) in &closed {
-        let what = if gate.auth { "credentials refused" } else { "unreachable" };
+        let what = gate.what();
         let text = format!("{system} {what} since {}: {}", gate.since, gate.why);
         raise(ledger, narrate, system.as_str(), what, &text, now, &mut standing).await?;
     }
@@ -28,7 +28,7 @@ pub(crate) async fn look(
         if let Some(text) = late(&flow, now) {
             let cause = closed.iter().find(|(system, _)| system.as_str() == flow.target);
             let text = match cause {
-                Some((system, gate)) => format!("{text}, {system} unreachable since {}", gate.since),
+                Some((system, gate)) => format!("{text}, {system} {} since {}", gate.what(), gate.since),
                 None => text,
             };
             raise(ledger, narrate, &flow.flow, "late", &text, now, &mut standing).await?;

@@ -18,7 +18,9 @@ pub(super) async fn run(config: &Config, window: Window, out: &mut Out<'_>) -> R
     let engine = Plan::new(config)?.engine(Arc::new(Silent))?;
     let reports = engine.tie_out(window).await?;
     if reports.is_empty() {
-        return Err(Failure::usage("no flow can be tied out; flows of orders and inventory can"));
+        return Err(Failure::usage(
+            "no flow can be tied out; flows of orders, refunds, inventory and prices can",
+        ));
     }
     let unexplained: u64 = reports.iter().map(TieOut::unexplained).sum();
     let crooked: Vec<&TieOut> = reports.iter().filter(|report| !report.adds_up()).collect();

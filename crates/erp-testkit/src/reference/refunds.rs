@@ -5,7 +5,9 @@ use super::feed::{FeedSpec, Row, feed};
 use super::shop::{COMMIT_LAG_MAX, ReferenceShop, ShopState};
 use async_trait::async_trait;
 use erp_core::error::FieldError;
-use erp_core::model::{Allowance, Order, Refund, RefundLine, RefundSubmission};
+use erp_core::model::{
+    Allowance, Components, HeldLine, HeldState, Holding, Order, Refund, RefundLine, RefundSubmission,
+};
 use erp_core::outcome::Outcomes;
 use erp_core::prelude::*;
 
@@ -86,9 +88,29 @@ impl RefundSource for ReferenceShop {
     }
 }
 
-fn receipt(index: usize, at: Timestamp) -> Receipt {
+fn receipt(index: usize, refund: &Refund, at: Timestamp) -> Receipt {
     let number = format!("9{:09}", index + 1);
-    Receipt::new(NativeId::from(number.as_str()), number, at)
+    let held = |line: &RefundLine| {
+        let held = HeldLine::new(
+            line.line.as_str(),
+            line.sku.clone(),
+            line.quantity,
+            line.net.order,
+            line.tax.order,
+        );
+        held.with_line(Some(line.line.clone()))
+    };
+    let lines: Vec<HeldLine> = refund.lines.iter().map(held).collect();
+    let (tax, total) = (refund.tax.order, refund.total.order);
+    let totals = Components {
+        goods: lines.iter().map(|line| line.net).sum(),
+        shipping: refund.shipping.order,
+        fees: refund.adjustment().order,
+        tax,
+        total,
+    };
+    let holding = Holding::new(HeldState::Complete, refund.currency, lines, totals);
+    Receipt::new(NativeId::from(number.as_str()), number, at).with_holding(holding)
 }
 
 impl ErpState {
@@ -119,7 +141,7 @@ impl ErpState {
             return Err(Error::invalid_fields("the refund is refused", refused));
         }
         self.refunds.push(item.clone());
-        Ok(receipt(self.refunds.len() - 1, at))
+        Ok(receipt(self.refunds.len() - 1, &item.refund, at))
     }
 }
 
@@ -127,6 +149,35 @@ impl ReferenceErp {
     /// All refunds that were booked, in order.
     pub fn refunds(&self) -> Vec<RefundSubmission> {
         self.system.look(|erp, _| erp.refunds.clone())
+    }
+
+    /// A falsifier: what was booked is gone.
+    pub fn lose_refund(&self, key: &Key) -> bool {
+        self.system.look(|erp, _| {
+            let before = erp.refunds.len();
+            erp.refunds.retain(|held| held.refund.key != *key);
+            erp.refunds.len() < before
+        })
+    }
+
+    /// A falsifier: what was booked is there twice.
+    pub fn duplicate_refund(&self, key: &Key) -> bool {
+        self.system.look(|erp, _| {
+            let twin = erp.refunds.iter().find(|held| held.refund.key == *key).cloned();
+            erp.refunds.extend(twin.clone());
+            twin.is_some()
+        })
+    }
+
+    /// A falsifier: what was booked gives back so much more.
+    pub fn skew_refund(&self, key: &Key, by: Decimal) -> bool {
+        self.system.look(|erp, _| {
+            let Some(held) = erp.refunds.iter_mut().find(|held| held.refund.key == *key) else {
+                return false;
+            };
+            held.refund.total = held.refund.total + Dual::same(by);
+            true
+        })
     }
 
     async fn refund(&self, cx: &Context, item: &RefundSubmission) -> Result<Receipt> {
@@ -159,7 +210,7 @@ impl RefundSink for ReferenceErp {
         let wanted = key.clone();
         let read = self.system.read(cx, "refunds.find", Some(key.clone()), move |erp, moment| {
             let held = erp.refunds.iter().enumerate().filter(|(_, held)| held.refund.key == wanted);
-            Ok(held.map(|(index, _)| receipt(index, moment.at)).collect::<Vec<_>>())
+            Ok(held.map(|(index, held)| receipt(index, &held.refund, moment.at)).collect::<Vec<_>>())
         });
         let mut receipts = read.await?;
         Ok(match receipts.len() {

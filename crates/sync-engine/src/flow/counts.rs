@@ -4,7 +4,8 @@
 //! after it. What it should hold is the count, less what it has not been told, more what it was told since; only what is
 //! left then is a difference that nothing explains.
 
-use crate::ledger::{Move, Told};
+use crate::entry::{Cause, State};
+use crate::ledger::{Move, Told, Unsure};
 use erp_core::Decimal;
 use erp_core::id::{LocationId, Sku};
 use erp_core::time::Timestamp;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 /// How long a count whose instant is also a movement's waits for a next one.
 const NEXT_COUNT: Duration = Duration::from_secs(20 * 60);
+
+/// The most movements that a waiting count names.
+const NAMES_MAX: usize = 3;
 
 /// Movements that a target has not counted in, or has counted in since.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,6 +60,81 @@ impl InFlight {
         }
         Some(moved)
     }
+
+    /// Whether of some movement of this nobody knows what the target was told.
+    pub(crate) fn is_unsure(&self, sku: &Sku, place: &LocationId) -> bool {
+        let moves = self.0.get(&(sku.as_str().to_uppercase(), place.clone()));
+        moves.is_some_and(|moves| moves.iter().any(|(_, _, told)| *told == Told::Unsure))
+    }
+}
+
+/// Why a count waits, as a person reads it.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    /// The movements of this flow have not been read beyond the count.
+    Unread(String),
+    /// Nobody knows whether the sink has counted some movement in.
+    Unsure,
+    /// Goods moved at the very instant of the count.
+    Instant,
+}
+
+impl Wait {
+    /// Names what a count of a product at a place waits for; `unsure` is what the flows of movements are unsure of.
+    pub(crate) fn cause(
+        &self,
+        sku: &Sku,
+        place: &LocationId,
+        counted: Timestamp,
+        unsure: &[(String, Vec<Unsure>)],
+    ) -> Cause {
+        match self {
+            Self::Unread(flow) => Cause::new(
+                format!("waits until flow {flow} has been read"),
+                format!("waits until flow {flow} has been read beyond {counted}, when it was counted"),
+                format!("it goes by itself then; if it does not, look how the feed of {flow} fares"),
+            ),
+            Self::Instant => Cause::new(
+                "counted while goods moved",
+                format!(
+                    "goods moved at {counted}, the very instant of the count, which may hold them or not"
+                ),
+                format!(
+                    "it goes by itself with the next count, or {} min after this one",
+                    NEXT_COUNT.as_secs() / 60
+                ),
+            ),
+            Self::Unsure => waits_for(sku, place, unsure),
+        }
+    }
+}
+
+fn waits_for(sku: &Sku, place: &LocationId, unsure: &[(String, Vec<Unsure>)]) -> Cause {
+    let sku = sku.as_str().to_uppercase();
+    let all: Vec<(&str, &Unsure)> = unsure
+        .iter()
+        .flat_map(|(flow, unsure)| unsure.iter().map(move |one| (flow.as_str(), one)))
+        .filter(|(_, one)| one.sku == sku && one.place == *place)
+        .collect();
+    let named = |(flow, one): &(&str, &Unsure)| {
+        format!("{} of flow {flow}, which is {}", one.label, one.state.name().replace('_', " "))
+    };
+    let mut names: Vec<String> = all.iter().take(NAMES_MAX).map(named).collect();
+    if all.len() > NAMES_MAX {
+        names.push(format!("{} more", all.len() - NAMES_MAX));
+    }
+    let remedy = match all.iter().find(|(_, one)| one.state == State::Held) {
+        Some((flow, one)) => {
+            format!(
+                "mend {} in {flow} and retry it, or write it off; the count goes by itself then",
+                one.label
+            )
+        }
+        None => "it goes by itself when these are settled; look at their stories if they are not".to_owned(),
+    };
+    // They may have come to rest between the two looks.
+    let names = if names.is_empty() { "movements in doubt".to_owned() } else { names.join("; ") };
+    Cause::new("waits for movements in doubt", format!("waits for {names}"), remedy)
 }
 
 #[cfg(test)]
@@ -97,6 +176,29 @@ mod tests {
         assert_eq!(moved(&[(11, -5, Told::Yes)]), Some(Decimal::from(5)), "told, and left after the count");
         assert_eq!(moved(&[(9, -5, Told::No), (9, 8, Told::No)]), Some(Decimal::from(3)));
         assert_eq!(moved(&[(9, -5, Told::No), (11, -1, Told::Unsure)]), None);
+    }
+
+    #[test]
+    fn a_count_that_waits_names_some_of_what_it_waits_for_and_who_must_act() {
+        let unsure = |label: &str, sku: &str, state| Unsure {
+            sku: sku.to_owned(),
+            place: "east".into(),
+            label: label.to_owned(),
+            state,
+        };
+        let mut shipments = vec![unsure("S1", "A", State::InDoubt), unsure("S2", "B", State::InDoubt)];
+        let cause = |shipments: &[Unsure]| {
+            let all = [("shipments".to_owned(), shipments.to_vec())];
+            Wait::Unsure.cause(&"a".into(), &"east".into(), at(10), &all)
+        };
+        let first = cause(&shipments);
+        assert_eq!(first.message, "waits for S1 of flow shipments, which is in doubt");
+        assert!(first.remedy.starts_with("it goes by itself when"), "{}", first.remedy);
+        shipments.extend((3..7).map(|number| unsure(&format!("S{number}"), "A", State::Sending)));
+        assert!(cause(&shipments).message.ends_with("S4 of flow shipments, which is sending; 2 more"));
+        shipments[4].state = State::Held;
+        assert!(cause(&shipments).remedy.starts_with("mend S5 in shipments"), "even if it is not named");
+        assert_eq!(cause(&shipments).group, first.group, "one cause in a report");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Stock: ERP or warehouse → shop.
 
-use super::counts::InFlight;
+use super::counts::{InFlight, Wait};
 use super::orders::silent;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
-use crate::entry::{Admission, Desired, Entry};
-use crate::ledger::{Ledger, Report, Sighting, Turn};
+use crate::entry::{Admission, Cause, Desired, Entry};
+use crate::ledger::{Ledger, Report, Sighting, Turn, Unsure};
 use crate::step::{Proof, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -163,14 +163,25 @@ impl Stock {
         Ok(InFlight::of(moves))
     }
 
-    /// Until when all movements are known; `None` without any.
-    async fn movements_until(&self, ledger: &dyn Ledger) -> Result<Option<Timestamp>> {
+    /// Until when all movements are known, and the flow that is the last to know; `None` without any.
+    async fn movements_until(&self, ledger: &dyn Ledger) -> Result<Option<(Timestamp, String)>> {
         let mut least = None;
         for flow in &self.movements {
             let until = ledger.mark(flow).await?.covered_until.unwrap_or(Timestamp::MIN);
-            least = Some(least.map_or(until, |least: Timestamp| least.min(until)));
+            if least.as_ref().is_none_or(|(least, _)| until < *least) {
+                least = Some((until, flow.clone()));
+            }
         }
         Ok(least)
+    }
+
+    /// What the flows of movements are unsure of.
+    async fn unsure(&self, ledger: &dyn Ledger) -> Result<Vec<(String, Vec<Unsure>)>> {
+        let mut all = Vec::with_capacity(self.movements.len());
+        for flow in &self.movements {
+            all.push((flow.clone(), ledger.unsure(flow).await?));
+        }
+        Ok(all)
     }
 
     fn query(&self) -> InventoryQuery {
@@ -327,8 +338,8 @@ impl Pipe for Stock {
                     indexes.push(index);
                     puts.push(put);
                 }
-                Figure::Later => {
-                    let report = Report::PutBack(env.clock.now().plus(MOVEMENTS_RETRY));
+                Figure::Later(cause) => {
+                    let report = Report::Waits(env.clock.now().plus(MOVEMENTS_RETRY), cause);
                     answers[index] = Some(Answer::untried(report));
                 }
                 Figure::Unreadable(error) => {
@@ -357,7 +368,7 @@ impl Pipe for Stock {
 enum Figure {
     Put(InventoryPut),
     /// Its movements are not all known yet, or one of them is in doubt.
-    Later,
+    Later(Cause),
     Unreadable(Error),
 }
 
@@ -368,34 +379,53 @@ impl Stock {
         let until = self.movements_until(env.ledger.as_ref()).await?;
         let in_flight = self.in_flight(env.ledger.as_ref(), since).await?;
         let now = env.clock.now();
-        Ok(turns.iter().map(|turn| figure(turn, counted(turn), until, &in_flight, now)).collect())
+        let mut unsure = None;
+        let mut figures = Vec::with_capacity(turns.len());
+        for turn in turns {
+            let figure = figure(turn, counted(turn), until.as_ref(), &in_flight, now);
+            figures.push(match figure {
+                Ok(figure) => figure,
+                Err((reading, wait)) => {
+                    if unsure.is_none() && matches!(wait, Wait::Unsure) {
+                        unsure = Some(self.unsure(env.ledger.as_ref()).await?);
+                    }
+                    let unsure = unsure.as_deref().unwrap_or_default();
+                    Figure::Later(wait.cause(&reading.sku, &reading.location, counted(turn), unsure))
+                }
+            });
+        }
+        Ok(figures)
     }
 }
 
+/// # Errors
+/// What the count of the reading waits for.
 fn figure(
     turn: &Turn,
     counted: Timestamp,
-    until: Option<Timestamp>,
+    until: Option<&(Timestamp, String)>,
     flight: &InFlight,
     now: Timestamp,
-) -> Figure {
+) -> Result<Figure, (Reading, Wait)> {
     let reading = match serde_json::from_slice::<Reading>(&turn.payload) {
         Ok(reading) => reading,
         Err(e) => {
-            return Figure::Unreadable(Error::unexpected("a stored reading cannot be read").with_source(e));
+            let error = Error::unexpected("a stored reading cannot be read").with_source(e);
+            return Ok(Figure::Unreadable(error));
         }
     };
     // What happened at the very instant of the count is covered only by a read that began after it.
-    if until.is_some_and(|until| until <= counted) {
-        return Figure::Later;
+    if let Some((_, flow)) = until.filter(|(until, _)| *until <= counted) {
+        return Err((reading, Wait::Unread(flow.clone())));
     }
     let Some(moved) = flight.moved(&reading.sku, &reading.location, counted, now) else {
-        return Figure::Later;
+        let unsure = flight.is_unsure(&reading.sku, &reading.location);
+        return Err((reading, if unsure { Wait::Unsure } else { Wait::Instant }));
     };
     let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO).saturating_sub(moved);
     let quantity = erp_core::money::Quantity::new(value);
     let key = wish(&turn.entry);
-    Figure::Put(InventoryPut::new(reading.sku, reading.location, quantity).with_key(key))
+    Ok(Figure::Put(InventoryPut::new(reading.sku, reading.location, quantity).with_key(key)))
 }
 
 /// The key of a wish: the same for each try, and another one when the figure changes, be it on its way or back to one that

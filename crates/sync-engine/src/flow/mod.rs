@@ -18,6 +18,7 @@ pub(crate) use orders::{Orders, half};
 pub use prices::PriceFlow;
 pub(crate) use prices::{Asked, Prices, key_of, worth};
 pub use refunds::RefundFlow;
+pub(crate) use refunds::{Refunds, digest as refund_digest};
 
 use crate::entry::Cause;
 use crate::ledger::{Ledger, Report, Sighting, Turn};

@@ -3,7 +3,7 @@
 use super::inventory::written;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Cause, Desired};
-use crate::ledger::{Report, Select, Sighting, Turn};
+use crate::ledger::{Ledger, Report, Select, Sighting, Turn};
 use crate::release::Start;
 use crate::step::{Action, LookResult, WriteResult};
 use async_trait::async_trait;
@@ -13,8 +13,10 @@ use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
 use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
+use erp_core::id::NativeId;
 use erp_core::model::{Refund, RefundSubmission};
 use erp_core::money::Money;
+use erp_core::outcome::LineLink;
 use erp_core::roles::{RefundSink, RefundSource};
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -35,6 +37,9 @@ shared_options!(RefundFlow);
 impl Flow {
     /// Refunds of a shop, booked in the ERP to which the flow `orders` (see [`orders_by`](RefundFlow::orders_by)) brought the
     /// orders that they are of.
+    ///
+    /// No system lists what it booked by our keys, so the tie-out reads all refunds of the shop and asks the ERP for each of
+    /// its window that is settled, the newest 500. It compares that there is one, and the sum where the ERP says it.
     pub fn refunds<S: RefundSource + Clone, T: RefundSink + Clone>(source: &S, sink: &T) -> RefundFlow {
         Self::refunds_between(Arc::new(source.clone()), Arc::new(sink.clone()))
     }
@@ -89,6 +94,8 @@ impl IntoFlow for RefundFlow {
         let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
+        let refunds =
+            Arc::new(Refunds { source: self.source, sink: self.sink, orders_by: self.orders_by, start });
         Ok(Flow {
             name,
             triggers,
@@ -100,22 +107,17 @@ impl IntoFlow for RefundFlow {
             priority: Priority::Orders,
             needs: None,
             beside: Vec::new(),
-            // Sinks list no refunds yet, so that there is nothing to compare the shop's with.
-            tie_out: None,
-            pipe: Arc::new(Refunds {
-                source: self.source,
-                sink: self.sink,
-                orders_by: self.orders_by,
-                start,
-            }),
+            tie_out: Some(Arc::clone(&refunds) as Arc<dyn crate::tie_out::Tieable>),
+            pipe: refunds,
         })
     }
 }
 
+/// The flow at work.
 #[derive(Debug)]
-struct Refunds {
-    source: Arc<dyn RefundSource>,
-    sink: Arc<dyn RefundSink>,
+pub(crate) struct Refunds {
+    pub(crate) source: Arc<dyn RefundSource>,
+    pub(crate) sink: Arc<dyn RefundSink>,
     orders_by: String,
     /// Without a time, when the flow first ran.
     start: Option<Timestamp>,
@@ -123,7 +125,7 @@ struct Refunds {
 
 /// Over what is booked: the order, quantities and money by line, and the sums. A refund that changed after it was booked
 /// shows by it.
-fn digest(refund: &Refund) -> Digest {
+pub(crate) fn digest(refund: &Refund) -> Digest {
     let text = |money: erp_core::money::Dual| {
         (money.order.normalize().to_string(), money.base.normalize().to_string())
     };
@@ -188,21 +190,35 @@ impl Refunds {
     async fn submission(&self, turn: &Turn, env: &Env) -> Result<RefundSubmission> {
         let refund: Refund = serde_json::from_slice(&turn.payload)
             .map_err(|e| Error::unexpected("a stored refund cannot be read").with_source(e))?;
+        let (native, lines) = self.order_of(&refund, env.ledger.as_ref()).await?;
+        Ok(RefundSubmission::new(refund, native, lines))
+    }
+
+    /// The order of a refund in the sink, and which of its lines are which of the shop's.
+    pub(crate) async fn order_of(
+        &self,
+        refund: &Refund,
+        ledger: &dyn Ledger,
+    ) -> Result<(NativeId, Vec<LineLink>)> {
         let select = Select {
             flow: Some(self.orders_by.clone()),
             name: Some(refund.order_key.to_string()),
             limit: Some(2),
             ..Select::default()
         };
-        let entries = env.ledger.entries(select).await?;
+        let entries = ledger.entries(select).await?;
         let order = entries.iter().find(|view| view.entry.key == refund.order_key);
         let Some(receipt) = order.and_then(|view| view.entry.receipt.as_ref()) else {
             // The order's own proof may simply not have come yet: this heals, and its deadline bounds it.
             let text = format!("order {} has not been brought by flow {}", refund.order_key, self.orders_by);
             return Err(Error::transient(text));
         };
-        let (native, lines) = (receipt.native_id.clone(), receipt.lines.clone());
-        Ok(RefundSubmission::new(refund, native, lines))
+        Ok((receipt.native_id.clone(), receipt.lines.clone()))
+    }
+
+    /// Whether it takes a refund, for a flow that began then.
+    pub(crate) fn admit(&self, refund: &Refund, began: Timestamp) -> Admission {
+        admit(refund, self.start.unwrap_or(began))
     }
 
     async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {

@@ -115,6 +115,19 @@ pub struct Move {
     pub at: Timestamp,
 }
 
+/// A movement of which nobody knows whether the target has counted it in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsure {
+    /// The product, upper case.
+    pub sku: String,
+    /// Where, in the target's naming.
+    pub place: LocationId,
+    /// What a person calls the record.
+    pub label: String,
+    /// Where the record stands.
+    pub state: State,
+}
+
 /// Whether a target has counted a movement in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
@@ -224,8 +237,10 @@ pub enum Report {
     Written(WriteResult),
     /// Of a look-up that began at the instant.
     Looked(Timestamp, LookResult),
-    /// Nothing was done; the entry goes back as it was, at the instant. Used when a system turned out to be down.
+    /// Nothing was done; the entry goes back as it was, at the instant. Used when its turn did not come.
     PutBack(Timestamp),
+    /// As [`PutBack`](Self::PutBack), because something else comes first: a person can read what.
+    Waits(Timestamp, Cause),
 }
 
 /// An entry as lists and reports show it.
@@ -447,6 +462,16 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the ledger cannot be read.
     async fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>>;
+
+    /// What movements of a flow [`moves`](Self::moves) calls unsure, the oldest first, so that a person can be told. A ledger
+    /// that cannot name them names none.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    async fn unsure(&self, flow: &str) -> Result<Vec<Unsure>> {
+        let _ = flow;
+        Ok(Vec::new())
+    }
 
     /// A person acts, or previews.
     ///

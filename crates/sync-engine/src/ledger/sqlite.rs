@@ -4,7 +4,7 @@ use super::schema::{broken, migrate};
 use super::store::Store;
 use super::{
     Adoption, Alert, Effect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, Move,
-    ObserveCount, Order, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken, Told,
+    ObserveCount, Order, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine, Taken, Told, Unsure,
 };
 use crate::step::Signal;
 use async_trait::async_trait;
@@ -524,6 +524,11 @@ impl Ledger for SqliteLedger {
     async fn reserved(&self, flow: &str, as_of: Timestamp) -> Result<BTreeMap<String, Reserved>> {
         let flow = flow.to_owned();
         self.write(move |store| store.reserved(&flow, as_of)).await
+    }
+
+    async fn unsure(&self, flow: &str) -> Result<Vec<Unsure>> {
+        let flow = flow.to_owned();
+        self.write(move |store| store.unsure(&flow)).await
     }
 
     async fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {

@@ -3,13 +3,23 @@
 use super::rows::{from_micro, to_micro};
 use super::schema::broken;
 use super::store::Store;
-use super::{Move, Reserved, Told};
-use crate::entry::Entry;
+use super::{Move, Reserved, Told, Unsure};
+use crate::entry::{Entry, State};
 use erp_core::error::Result;
 use erp_core::id::LocationId;
 use erp_core::time::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::BTreeMap;
+
+/// Of which open entries `e` with moves `m` it is unsure whether the target has counted them in. What was ever sent and is
+/// not settled now may be there, or be there in another shape. So may what happened before this ledger was new (`?2`), or
+/// put back from a copy: another one may have sent it. Who is held without ever having been sent by this one was refused by
+/// a sink that looks first.
+const UNSURE: &str = "(e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL \
+     OR (m.at < ?2 AND e.state <> 'held'))";
+/// Entries of a flow, with their moves, that the target may still be told of.
+const OPEN: &str = "FROM entries e JOIN moves m ON m.entry = e.id \
+     WHERE e.flow = ?1 AND e.state <> 'settled' AND e.state NOT IN ('written_off', 'excluded')";
 
 impl Store {
     pub(super) fn reserve(
@@ -96,19 +106,12 @@ impl Store {
     }
 
     pub(super) fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
-        // What was ever sent and is not settled now may be there, or be there in another shape. So may what happened before
-        // this ledger was new, or put back from a copy: another one may have sent it. Who is held without ever having been
-        // sent by this one was refused by a sink that looks first.
-        const OPEN: &str = "SELECT m.sku, m.place, m.change, m.at, \
-             CASE WHEN e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL \
-             OR (m.at < ?2 AND e.state <> 'held') THEN 2 ELSE 1 END \
-             FROM entries e JOIN moves m ON m.entry = e.id \
-             WHERE e.flow = ?1 AND e.state <> 'settled' AND e.state NOT IN ('written_off', 'excluded')";
         const TOLD: &str = "SELECT m.sku, m.place, m.change, m.at, 0 FROM moves m JOIN entries e ON e.id = m.entry \
              WHERE m.flow = ?1 AND m.at >= ?2 AND e.state = 'settled'";
-        let begun = self.meta("nothing_before")?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN);
+        let open =
+            format!("SELECT m.sku, m.place, m.change, m.at, CASE WHEN {UNSURE} THEN 2 ELSE 1 END {OPEN}");
         let mut all = Vec::new();
-        for (sql, bound) in [(OPEN, begun), (TOLD, since.as_micros())] {
+        for (sql, bound) in [(open.as_str(), self.begun()?), (TOLD, since.as_micros())] {
             let mut get = self.db.prepare_cached(sql).map_err(broken)?;
             let read = |row: &rusqlite::Row<'_>| {
                 let told = match row.get::<_, i64>(4)? {
@@ -129,5 +132,24 @@ impl Store {
             }
         }
         Ok(all)
+    }
+    /// What happened before may have been sent by another ledger.
+    fn begun(&self) -> Result<i64> {
+        Ok(self.meta("nothing_before")?.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN))
+    }
+
+    pub(super) fn unsure(&self, flow: &str) -> Result<Vec<Unsure>> {
+        let sql = format!("SELECT m.sku, m.place, e.label, e.state {OPEN} AND {UNSURE} ORDER BY m.at, e.id");
+        let mut get = self.db.prepare_cached(&sql).map_err(broken)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Unsure {
+                sku: row.get(0)?,
+                place: LocationId::from(row.get::<_, String>(1)?.as_str()),
+                label: row.get(2)?,
+                state: State::named(row.get_ref(3)?.as_str()?).unwrap_or(State::InDoubt),
+            })
+        };
+        let rows = get.query_map(params![flow, self.begun()?], read).map_err(broken)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(broken)
     }
 }

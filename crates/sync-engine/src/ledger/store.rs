@@ -7,7 +7,7 @@ use super::{
     EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Resolution, RunInfo, Select, Sighting,
     Taken, Turn,
 };
-use crate::entry::{Ahead, Entry, State};
+use crate::entry::{Ahead, Cause, Entry, State};
 use crate::step::{self, Event, Policy, Signal, Step, Surroundings, WriteResult};
 use bytes::Bytes;
 use erp_core::connector::{Environment, Identity};
@@ -508,7 +508,11 @@ impl Store {
                     Event::Looked { fence, began, about, found }
                 }
                 Report::PutBack(wake_at) => {
-                    self.put_back(id, fence, wake_at)?;
+                    self.put_back(id, fence, wake_at, None)?;
+                    continue;
+                }
+                Report::Waits(wake_at, cause) => {
+                    self.put_back(id, fence, wake_at, Some(&cause))?;
                     continue;
                 }
             };
@@ -527,14 +531,17 @@ impl Store {
     }
 
     /// Nothing was sent: the entry goes back to its place in the queue. No try is counted.
-    fn put_back(&self, id: i64, fence: i64, wake_at: Timestamp) -> Result<()> {
+    fn put_back(&self, id: i64, fence: i64, wake_at: Timestamp, why: Option<&Cause>) -> Result<()> {
+        let text = why.map(json).transpose()?;
         self.db
             .prepare_cached(
                 "UPDATE entries SET state = CASE state WHEN 'sending' THEN 'waiting' ELSE state END, lease_until = NULL, \
-                 last_send = CASE state WHEN 'sending' THEN NULL ELSE last_send END, wake_at = ?3 \
+                 last_send = CASE state WHEN 'sending' THEN NULL ELSE last_send END, \
+                 sent = CASE state WHEN 'sending' THEN proven ELSE sent END, wake_at = ?3, \
+                 cause = coalesce(?4, cause), cause_group = coalesce(?5, cause_group) \
                  WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL",
             )
-            .and_then(|mut set| set.execute(params![id, fence, wake_at.as_micros()]))
+            .and_then(|mut set| set.execute(params![id, fence, wake_at.as_micros(), text, why.map(|why| &why.group)]))
             .map_err(broken)?;
         Ok(())
     }

@@ -471,9 +471,11 @@ fn woken(mut entry: Entry, around: Surroundings<'_>) -> Step {
             if entry.state == State::Deferred { Step::quiet(entry) } else { Step::told(entry, story) }
         }
         State::Pending | State::Waiting | State::Accepted | State::InDoubt if overdue => {
+            let why = entry.cause.take().filter(|_| entry.state == State::Waiting);
+            let why = why.map_or_else(String::new, |cause| format!(": {}", cause.message));
             let cause = Cause::new(
                 "not settled before its deadline",
-                format!("still {} when its deadline passed", entry.state),
+                format!("still {} when its deadline passed{why}", entry.state),
                 "look at its story, then retry or write it off",
             );
             hold(&mut entry, cause);
@@ -527,6 +529,8 @@ fn taken(mut entry: Entry, around: Surroundings<'_>) -> Step {
         State::Pending | State::Waiting => {
             let action = if entry.receipt.is_some() { Action::Revise } else { Action::Submit };
             entry.state = State::Sending;
+            // What it waited for is over, or will be said again.
+            entry.cause = None;
             entry.sent = Some(entry.desired.digest);
             // Until an outcome says better, a request of ours may leave at any moment of the lease.
             entry.last_send = Some(until);

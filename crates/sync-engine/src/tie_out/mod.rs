@@ -4,6 +4,7 @@
 mod inventory;
 mod orders;
 mod prices;
+mod refunds;
 
 use crate::engine::SyncEngine;
 use crate::entry::State;
@@ -36,19 +37,22 @@ pub enum Category {
     WrittenOff,
     /// A named rule keeps it out.
     Excluded,
+    /// The target lists no such records and would have to be asked for each; this one was settled, and not asked for.
+    NotAsked,
     /// Nothing explains the difference.
     Unexplained,
 }
 
 impl Category {
     /// All, in the order of the report.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Agreed,
         Self::Deferred,
         Self::OnTheWay,
         Self::Held,
         Self::WrittenOff,
         Self::Excluded,
+        Self::NotAsked,
         Self::Unexplained,
     ];
 
@@ -62,6 +66,7 @@ impl Category {
             Self::Held => "held",
             Self::WrittenOff => "written off",
             Self::Excluded => "excluded by rule",
+            Self::NotAsked => "not asked",
             Self::Unexplained => "unexplained",
         }
     }

@@ -9,8 +9,9 @@ use futures_executor::block_on;
 use std::sync::Arc;
 use std::time::Duration;
 use sync_engine::SqliteLedger;
+use sync_engine::State;
 use sync_engine::entry::{Admission, Desired};
-use sync_engine::ledger::{FlowSetup, Ledger, Mark, Report, Resolution, Sighting, Turn};
+use sync_engine::ledger::{FlowSetup, Ledger, Mark, Move, Report, Resolution, Select, Sighting, Told, Turn};
 use sync_engine::step::{Action, LookResult, Policy, Proof, WriteResult};
 
 const FLOW: &str = "shipments";
@@ -132,4 +133,29 @@ fn several_whose_outcome_is_open_do_not_wait_for_each_other() {
         find(&restored, &turns[0], 3000 + round);
     }
     assert_eq!(order, ["1", "2", "3"]);
+}
+
+/// Nothing was asked of the target: it is no try, and a count need not wait to hear what became of it.
+#[test]
+fn what_is_put_back_was_not_sent_and_goes_at_its_next_turn() {
+    let ledger = ledger(0);
+    let moved = Move { sku: "A".into(), place: "hall".into(), change: -Decimal::ONE, at: at(500) };
+    let seen = Sighting { moves: vec![moved.clone()], ..sighting(1, "order 7") };
+    block_on(ledger.observe(FLOW, vec![seen], None, at(600))).unwrap();
+    let told = || block_on(ledger.moves(FLOW, at(0))).unwrap();
+    assert_eq!(told(), [(moved.clone(), Told::No)]);
+    let turn = take(&ledger, 10, 1001).remove(0);
+    assert_eq!(told(), [(moved.clone(), Told::Unsure)], "from here on it may be sent at any moment");
+    report(&ledger, &turn, Report::PutBack(at(1060)), 1010);
+    assert_eq!(told(), [(moved, Told::No)]);
+    let entry = block_on(ledger.entries(Select::default())).unwrap().remove(0).entry;
+    assert_eq!((entry.state, entry.wake_at, entry.lease), (State::Waiting, Some(at(1060)), None));
+    assert_eq!((entry.sent, entry.last_send, entry.tries, entry.lost_leases), (None, None, 0, 0));
+    assert!(take(&ledger, 10, 1059).is_empty());
+    let again = take(&ledger, 10, 1060);
+    assert_eq!((again.len(), again[0].id, again[0].action), (1, turn.id, Action::Submit));
+    // The first worker was told long ago that it is over.
+    lose_the_answer(&ledger, &turn, 1061);
+    let entry = block_on(ledger.entries(Select::default())).unwrap().remove(0).entry;
+    assert_eq!((entry.state, entry.tries), (State::Sending, 0));
 }

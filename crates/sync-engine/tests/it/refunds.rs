@@ -3,6 +3,10 @@
 use crate::world::{Bench, MINUTE};
 use erp_core::prelude::*;
 use erp_testkit::reference::CallFault;
+use futures_executor::block_on;
+use std::time::Duration;
+use sync_engine::step::{Policy, Verb};
+use sync_engine::tie_out::Category;
 use sync_engine::{Flow, IntoFlow as _, Start, State, SyncEngine};
 
 fn engine(bench: &Bench) -> SyncEngine {
@@ -83,6 +87,36 @@ fn a_refund_whose_order_has_not_come_waits() {
     assert_ne!(bench.state(&refund), State::Held, "it heals when the order comes");
 }
 
+/// They ask the ERP nothing, again and again; so they must not be who is sent to see whether it is back.
+#[test]
+fn refunds_that_wait_for_their_orders_do_not_keep_the_orders_from_an_erp_that_is_back() {
+    let mut bench = Bench::new();
+    let (shop, erp) = (&bench.world.shop, &bench.world.erp);
+    let policy = Policy { retry_max: Duration::from_secs(5), ..Policy::default() };
+    let refunds = Flow::refunds(shop, erp).starting(Start::At(bench.start)).policy(policy).every(MINUTE);
+    let engine = SyncEngine::builder()
+        .ledger(bench.ledger.clone())
+        .clock(bench.clock.shared())
+        .flow(refunds)
+        .flow(bench.orders())
+        .build()
+        .unwrap();
+    assert!(bench.run(&engine, 5 * MINUTE).is_none());
+    bench.faults.set_down(true);
+    let orders: Vec<Key> = (0..20).map(|_| bench.place()).collect();
+    for order in &orders {
+        bench.world.shop.refund(order, &one_of_each(&bench, order)).unwrap();
+    }
+    let mut steps = [(true, 15), (false, 15)].into_iter();
+    let ended = bench.live(&engine, || {
+        let (down, minutes) = steps.next()?;
+        bench.faults.set_down(down);
+        Some(minutes * MINUTE)
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    assert!(orders.iter().all(|key| bench.documents(key) == 1), "{:?}", bench.alerts());
+}
+
 #[test]
 fn a_refund_that_changes_after_it_was_booked_is_told_and_not_taken_for_done() {
     let mut bench = Bench::new();
@@ -101,6 +135,99 @@ fn a_refund_that_changes_after_it_was_booked_is_told_and_not_taken_for_done() {
     let cause = format!("{:?}", view.entry.cause);
     assert!(cause.contains("changed this refund after it was booked"), "{cause}");
     assert_eq!(bench.world.erp.refunds().len(), 1);
+}
+
+/// What came of the tie-out of refunds: agreed, and of the rest the category and the text.
+fn tied(engine: &SyncEngine) -> (u64, Vec<(Category, String)>) {
+    let reports = block_on(engine.tie_out(Window::ALL)).unwrap();
+    let report = reports.into_iter().find(|report| report.flow == "refunds").expect("refunds are tied out");
+    assert!(report.adds_up(), "{report:?}");
+    let agreed = report.rows.get(&Category::Agreed).cloned().unwrap_or_default();
+    let items = report.items.into_iter().map(|item| (item.category, item.text));
+    (agreed.source.count, items.collect())
+}
+
+#[test]
+fn tie_out_names_the_refund_that_was_lost_doubled_or_skewed_behind_our_back() {
+    for (falsifier, named) in [
+        ("none", ""),
+        ("lose", "and erp does not hold it"),
+        ("duplicate", "erp holds it 2 times"),
+        ("skew", "the shop gave back"),
+        ("a cent", "when it was proven"),
+    ] {
+        let mut bench = Bench::new();
+        let engine = engine(&bench);
+        let orders: Vec<Key> = (0..3).map(|_| shipped(&mut bench, &engine)).collect();
+        let give = |order| bench.world.shop.refund(order, &one_of_each(&bench, order)).unwrap();
+        let refunds: Vec<Key> = orders.iter().map(give).collect();
+        assert_eq!(tied(&engine), (0, Vec::new()), "not read yet, and on the way");
+        assert!(bench.run(&engine, 20 * MINUTE).is_none());
+        let (erp, key) = (&bench.world.erp, &refunds[1]);
+        assert!(match falsifier {
+            "lose" => erp.lose_refund(key),
+            "duplicate" => erp.duplicate_refund(key),
+            "skew" => erp.skew_refund(key, Decimal::ONE),
+            "a cent" => erp.skew_refund(key, Decimal::new(1, 2)),
+            _ => true,
+        });
+        let (agreed, items) = tied(&engine);
+        if falsifier == "none" {
+            assert_eq!((agreed, items), (3, Vec::new()));
+            continue;
+        }
+        assert_eq!((agreed, items.len(), items[0].0), (2, 1, Category::Unexplained), "{falsifier}");
+        assert!(items[0].1.contains(named), "{falsifier}: {}", items[0].1);
+    }
+}
+
+#[test]
+fn tie_out_accounts_for_refunds_that_are_held_written_off_or_never_taken() {
+    let mut bench = Bench::new();
+    let order = bench.place();
+    let before = bench.world.shop.refund(&order, &one_of_each(&bench, &order)).unwrap();
+    bench.clock.advance(MINUTE);
+    bench.start = bench.clock.now();
+    let engine = engine(&bench);
+    let orders = [bench.place(), bench.place()];
+    assert!(bench.run(&engine, 10 * MINUTE).is_none());
+    // Nothing of these orders has shipped.
+    let give = |order| bench.world.shop.refund(order, &one_of_each(&bench, order)).unwrap();
+    let [held, dropped] = [give(&orders[0]), give(&orders[1])];
+    assert!(bench.run(&engine, 10 * MINUTE).is_none());
+    assert!(bench.operate(&dropped, Verb::WriteOff));
+    let reports = block_on(engine.tie_out(Window::ALL)).unwrap();
+    let report = reports.iter().find(|report| report.flow == "refunds").unwrap();
+    let count = |category| report.rows.get(&category).map_or(0, |row| row.source.count);
+    assert_eq!((count(Category::Held), count(Category::WrittenOff), count(Category::Excluded)), (1, 1, 1));
+    assert_eq!((report.unexplained(), report.items[0].key.clone()), (0, held.to_string()));
+    assert_eq!(bench.state(&before), State::Excluded);
+    let late = Window::new(bench.start, Timestamp::MAX);
+    let reports = block_on(engine.tie_out(late)).unwrap();
+    let report = reports.iter().find(|report| report.flow == "refunds").unwrap();
+    assert!(!report.rows.contains_key(&Category::Excluded), "given back before the window");
+}
+
+#[test]
+fn tie_out_asks_for_the_newest_and_says_how_many_it_did_not_ask_for() {
+    let mut bench = Bench::new();
+    let engine = engine(&bench);
+    let order = shipped(&mut bench, &engine);
+    for _ in 0..502 {
+        let refund = bench.world.shop.refund(&order, &[]).unwrap();
+        assert!(bench.world.shop.change_refund(&refund, |refund| {
+            *refund = refund.clone().with_adjustments(Dual::same(Decimal::ONE), Dual::ZERO);
+        }));
+        bench.clock.advance(Duration::from_secs(1));
+    }
+    assert!(bench.run(&engine, 60 * MINUTE).is_none());
+    let asked = bench.world.erp.calls("refunds.find");
+    let reports = block_on(engine.tie_out(Window::ALL)).unwrap();
+    let report = reports.iter().find(|report| report.flow == "refunds").unwrap();
+    let count = |category| report.rows.get(&category).map_or(0, |row| row.source.count);
+    assert_eq!((count(Category::Agreed), count(Category::NotAsked), report.items.len()), (500, 2, 0));
+    assert_eq!(bench.world.erp.calls("refunds.find") - asked, 500);
+    assert!(report.adds_up());
 }
 
 #[test]

@@ -66,6 +66,44 @@ fn refused_credentials_pause_the_system_with_one_alert_and_heal() {
     assert!(bench.alerts().is_empty(), "{:?}", bench.alerts());
 }
 
+/// Who was away comes back and does not know us any more: that is another trouble, which a person must mend.
+#[test]
+fn credentials_that_are_refused_after_an_outage_are_told_as_such_and_heal() {
+    let mut bench = Bench::new();
+    bench.work(5 * MINUTE);
+    let engine = bench.engine();
+    let keys: Vec<Key> = (0..10).map(|_| bench.place()).collect();
+    let about = |bench: &Bench| -> Vec<(String, String)> {
+        let alerts = futures_executor::block_on(bench.ledger.alerts(true)).unwrap();
+        let erp = alerts.into_iter().filter(|alert| alert.scope == "erp");
+        erp.map(|alert| (alert.cause, alert.text)).collect()
+    };
+    let mut seen = Vec::new();
+    let mut steps = [(true, 10), (false, 30), (false, 15)].into_iter();
+    let mut calls = 0;
+    let ended = bench.live(&engine, || {
+        seen.push(about(&bench));
+        let (down, minutes) = steps.next()?;
+        bench.faults.clear();
+        bench.faults.set_down(down);
+        if seen.len() == 2 {
+            bench.faults.times("orders", 0, 1000, CallFault::Unauthorized);
+            calls = bench.world.erp.calls("orders");
+        } else if seen.len() == 3 {
+            calls = bench.world.erp.calls("orders") - calls;
+        }
+        Some(minutes * MINUTE)
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    let causes = |at: usize| seen[at].iter().map(|(cause, _)| cause.as_str()).collect::<Vec<_>>();
+    assert_eq!((causes(1), causes(2), causes(3)), (vec!["unreachable"], vec!["credentials refused"], vec![]));
+    let (before, after) = (&seen[1][0].1, &seen[2][0].1);
+    let reason = |text: &str| text.split_once(": ").unwrap().1.to_owned();
+    assert_ne!(reason(before), reason(after), "the reason is the refusal's own");
+    assert!((1..=14).contains(&calls), "no more than two requests each five minutes: {calls}");
+    assert!(keys.iter().all(|key| bench.state(key) == State::Settled && bench.documents(key) == 1));
+}
+
 #[test]
 fn a_missing_permission_pauses_the_flow_until_a_person_resumes_it() {
     use futures_executor::block_on;

@@ -6,16 +6,18 @@ use erp_core::model::{
     Basis, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, InventoryPut, InventoryQuery,
 };
 use erp_core::prelude::*;
-use erp_core::roles::pick;
+use erp_core::roles::{self, pick};
 use futures_executor::block_on;
 use futures_util::{StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
+use sync_engine::ledger::{Ledger as _, Select};
 use sync_engine::narrate::{Narrate, Note, Silent};
+use sync_engine::step::{Policy, Verb};
 use sync_engine::tie_out::{Category, TieOut};
-use sync_engine::{Flow, SqliteLedger, SyncEngine};
+use sync_engine::{Flow, SqliteLedger, State, SyncEngine};
 
 const SKU: &str = "24-MB01";
 const HALL: &str = "hall-4";
@@ -380,6 +382,105 @@ fn a_count_that_waits_says_nothing_about_the_system() {
     assert!(ended.is_none(), "{ended:?}");
     assert_eq!(*doors.0.lock().unwrap(), ["down", "up"]);
     assert_eq!((hall.posted(), hall.books()), (4, 980.into()));
+}
+
+/// Who asks why a count is not there yet reads what it waits for, and whoever finds it held after its deadline too.
+#[test]
+fn a_count_that_waits_names_the_movement_that_it_waits_for() {
+    let bench = Bench::new();
+    let (hall, _) = start(&bench);
+    let (wms, books) = (Wms(hall.clone()), Books(hall.clone()));
+    let policy = Policy { deadline: 60 * MINUTE, ..Policy::default() };
+    let engine = SyncEngine::builder()
+        .ledger(bench.ledger.clone())
+        .clock(bench.clock.shared())
+        .flow(Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().every(10 * MINUTE))
+        .flow(Flow::inventory(&wms, &books).movements_by("shipments").policy(policy).every(10 * MINUTE))
+        .build()
+        .unwrap();
+    let count = || bench.view(&roles::level_key(&SKU.into(), HALL)).entry;
+    hall.truth().lose = 1;
+    hall.ship(5);
+    let mut steps = [(false, 65), (true, 30 * 60), (true, 60 * 60)].into_iter();
+    let mut seen = Vec::new();
+    let ended = bench.live(&engine, || {
+        seen.push(block_on(bench.ledger.entries(Select::default())).unwrap().len());
+        if seen.len() == 3 {
+            let entry = count();
+            let cause = entry.cause.unwrap();
+            assert_eq!(entry.state, State::Waiting);
+            assert_eq!(cause.message, "waits for S0 of flow shipments, which is in doubt");
+        }
+        let (down, seconds) = steps.next()?;
+        hall.truth().down = down;
+        Some(Duration::from_secs(seconds))
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    let entry = count();
+    let told = entry.cause.unwrap().message;
+    assert_eq!(entry.state, State::Held);
+    assert!(told.contains("deadline passed: waits for S0 of flow shipments"), "{told}");
+    // A person retries when the ERP is back.
+    hall.truth().down = false;
+    assert!(bench.operate(&entry.key, Verb::Retry));
+    assert!(bench.run(&engine, 30 * MINUTE).is_none());
+    let entry = count();
+    assert_eq!((entry.state, entry.cause, hall.books()), (State::Settled, None, 995.into()));
+}
+
+/// A count that takes long keeps the movements waiting for longer than half of their lease: the ERP was not asked, and is
+/// not blamed.
+#[test]
+fn a_turn_that_does_not_come_is_put_back_and_neither_tried_nor_lost() {
+    let bench = Bench::new();
+    let doors = Arc::new(Doors::default());
+    let (hall, _) = start(&bench);
+    let (wms, books) = (Wms(hall.clone()), Books(hall.clone()));
+    let policy = Policy { lease: MINUTE, ..Policy::default() };
+    let shipments = Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().policy(policy);
+    let engine = SyncEngine::builder()
+        .ledger(bench.ledger.clone())
+        .clock(bench.clock.shared())
+        .narrate(Arc::clone(&doors) as Arc<dyn Narrate>)
+        .flow(shipments.every(MINUTE))
+        .flow(Flow::inventory(&wms, &books).movements_by("shipments").every(10 * MINUTE))
+        .build()
+        .unwrap();
+    let entries = || {
+        let select = Select { flow: Some("shipments".to_owned()), ..Select::default() };
+        block_on(bench.ledger.entries(select)).unwrap().into_iter().map(|view| view.entry)
+    };
+    let mut step = 0;
+    let ended = bench.live(&engine, || {
+        step += 1;
+        match step {
+            1 => return Some(5 * MINUTE),
+            // Something breaks, and the next count, which tells it, takes two minutes and more.
+            2 => {
+                hall.truth().slow = true;
+                hall.truth().shelf -= Decimal::ONE;
+                return Some(5 * MINUTE + Duration::from_secs(30));
+            }
+            3 => {
+                (1..=3).for_each(|quantity| hall.ship(quantity));
+                return Some(Duration::from_secs(95));
+            }
+            4 => {
+                assert_eq!((hall.adjustments().len(), hall.posted()), (0, 0), "the count is under way");
+                assert!(entries().filter(|entry| entry.fence >= 2).count() >= 2, "put back, and taken again");
+                hall.truth().slow = false;
+                return Some(5 * MINUTE);
+            }
+            _ => {}
+        }
+        None
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    assert_eq!((hall.posted(), hall.books(), hall.adjustments()), (3, 993.into(), vec![-Decimal::ONE]));
+    for entry in entries() {
+        assert_eq!((entry.state, entry.tries, entry.lost_leases), (State::Settled, 0, 0), "{}", entry.label);
+    }
+    assert_eq!(*doors.0.lock().unwrap(), Vec::<&str>::new(), "the ERP was never called out of reach");
 }
 
 /// Whatever happens in whatever order: the books end as the shelf is, and what was adjusted is what broke, no more.

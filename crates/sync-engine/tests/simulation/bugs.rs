@@ -12,7 +12,7 @@ use std::time::Duration;
 use sync_engine::ledger::{
     Alert, Effect as OperatorEffect, EntryView, FeedState, FlowHealth, FlowSetup, Group, Ledger, Mark, Move,
     ObserveCount, Order as OperatorOrder, Report, Reserved, Resolution, RunInfo, Select, Sighting, StoryLine,
-    Taken, Told,
+    Taken, Told, Unsure,
 };
 use sync_engine::step::{Action, Proof, Signal, WriteResult};
 
@@ -245,6 +245,9 @@ impl Ledger for BuggyLedger {
     }
     async fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
         self.inner.moves(flow, since).await
+    }
+    async fn unsure(&self, flow: &str) -> Result<Vec<Unsure>> {
+        self.inner.unsure(flow).await
     }
     async fn operate(&self, order: OperatorOrder, now: Timestamp) -> Result<Vec<OperatorEffect>> {
         self.inner.operate(order, now).await
