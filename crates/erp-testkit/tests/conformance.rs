@@ -24,11 +24,12 @@ fn queued() -> ReferenceHarness {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let variants: [(&str, Make); 4] = [
+    let variants: [(&str, Make); 5] = [
         ("shop::", ReferenceHarness::shop),
         ("erp::", ReferenceHarness::erp),
         ("erp_unique::", unique),
         ("erp_queued::", queued),
+        ("warehouse::", ReferenceHarness::warehouse),
     ];
     let mut all: Vec<Trial> = Vec::new();
     for (name, make) in variants {

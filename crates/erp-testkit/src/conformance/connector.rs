@@ -9,6 +9,7 @@ use erp_core::error::{Error, Report};
 use erp_core::id::Key;
 use erp_core::model::{CustomerIdentity, InventoryPut};
 use erp_core::money::Quantity;
+use futures_util::StreamExt as _;
 use std::future::ready;
 
 pub(super) const RULES: &[Rule] = rules![
@@ -33,6 +34,8 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("fulfillment_sink", stated.fulfillment_sink.is_some(), connector.fulfillment_sink().is_some()),
         ("refund_source", stated.refund_source.is_some(), connector.refund_source().is_some()),
         ("refund_sink", stated.refund_sink.is_some(), connector.refund_sink().is_some()),
+        ("movement_source", stated.movement_source.is_some(), connector.movement_source().is_some()),
+        ("movement_sink", stated.movement_sink.is_some(), connector.movement_sink().is_some()),
         ("event_receiver", stated.event_receiver.is_some(), connector.event_receiver().is_some()),
     ] {
         ensure!(promised == open, "{role}: stated {promised}, door open {open}");
@@ -44,6 +47,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("price_sink", stated.price_sink),
         ("fulfillment_sink", stated.fulfillment_sink),
         ("refund_sink", stated.refund_sink),
+        ("movement_sink", stated.movement_sink),
     ] {
         let usable = sink.is_none_or(|sink| sink.bulk_limit > 0 && sink.concurrency > 0);
         ensure!(usable, "{role}: a bulk limit or concurrency of 0 lets nothing through");
@@ -97,6 +101,8 @@ fn needs(bench: &Bench) -> Vec<Need> {
         (stated.fulfillment_sink.is_some(), Need::WriteFulfillments),
         (stated.refund_source.is_some(), Need::ReadRefunds),
         (stated.refund_sink.is_some(), Need::WriteRefunds),
+        (stated.movement_source.is_some(), Need::ReadMovements),
+        (stated.movement_sink.is_some(), Need::WriteMovements),
     ] {
         if promised {
             needs.push(need);
@@ -115,9 +121,14 @@ async fn errors_show_nothing(bench: &Bench) -> Verdict {
     let page = format!("<html>{EMAIL_MARKER} {SURNAME_MARKER}</html>");
     for fault in [Fault::Unauthorized, Fault::Answer(500, "text/html", Bytes::from(page)), Fault::EmptyBody] {
         let mut struck = false;
-        for spot in
-            [Spot::CreateOrder, Spot::FindOrder, Spot::ReadCustomers, Spot::PutInventory, Spot::ReadOrders]
-        {
+        for spot in [
+            Spot::CreateOrder,
+            Spot::FindOrder,
+            Spot::ReadCustomers,
+            Spot::PutInventory,
+            Spot::ReadOrders,
+            Spot::ReadMovements,
+        ] {
             struck |= bench.harness.inject(spot, 0, 20, fault.clone());
         }
         ensure!(struck, "this harness can inject {fault:?} nowhere");
@@ -162,6 +173,12 @@ async fn provoke(bench: &Bench, errors: &mut Vec<Error>) -> Verdict {
     }
     if let Some(source) = bench.connector.inventory_source() {
         errors.extend(source.inventory_of(cx, &[bench.harness.unknown_sku()]).await.err());
+    }
+    if let Some(source) = bench.connector.movement_source() {
+        let mut feed = source.movement_changes(cx, None);
+        while let Some(event) = feed.next().await {
+            errors.extend(event.err());
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
 use erp_core::model::{
     Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, Price, RefundSubmission,
-    RouteTarget,
+    RouteTarget, StockMovement,
 };
 use erp_core::money::{Currency, Money};
 use erp_core::roles::{RecordKind, RequestParts};
@@ -64,6 +64,10 @@ pub enum Spot {
     ReadRefunds,
     /// The creates that a refund takes in a sink, each of them.
     CreateRefund,
+    /// A page of movements of stock.
+    ReadMovements,
+    /// The creates that a movement of stock takes in a sink, each of them.
+    CreateMovement,
 }
 
 fn lacking<T>(what: &str) -> Verdict<T> {
@@ -181,7 +185,7 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
         lacking("set stock")
     }
 
-    /// The stock figures as the world has them, behind the connector's back.
+    /// The stock figures as a sink's world has them on hand, behind the connector's back.
     async fn stock(&self) -> Verdict<Vec<InventoryLevel>> {
         lacking("read stock")
     }
@@ -240,6 +244,22 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// of which there are most.
     async fn refunds(&self, _key: &Key) -> Verdict<usize> {
         lacking("count refunds")
+    }
+
+    /// Moves goods in a movement source; returns the movement's key.
+    async fn post_movement(&self) -> Verdict<Key> {
+        lacking("move goods in a warehouse")
+    }
+
+    /// Prepares a movement sink and returns what it can book: a transfer between two of its places, and a receipt of all
+    /// that one of its documents awaits. [`stock`](Self::stock) tells all places of both. Others each time.
+    async fn movable(&self) -> Verdict<(StockMovement, StockMovement)> {
+        lacking("order goods that can be received, and stock two places")
+    }
+
+    /// How many movements of stock the sink's world holds under a key.
+    async fn movements(&self, _key: &Key) -> Verdict<usize> {
+        lacking("count movements of stock")
     }
 
     /// What the world sends, genuine and just now, when a record of this kind has changed: head and body of the request.

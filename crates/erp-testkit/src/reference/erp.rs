@@ -1,6 +1,7 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
+use super::movements::Awaited;
 use super::system::{Moment, System, Twist, World};
 use erp_core::Decimal;
 use erp_core::capability::Idempotency;
@@ -9,7 +10,7 @@ use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
     Basis, Components, Customer, Fulfillment, FulfillmentLine, HeldLine, HeldState, Holding, Order,
-    OrderSubmission, Price, RefundSubmission, RouteTarget, Tracking,
+    OrderSubmission, Price, RefundSubmission, RouteTarget, StockMovement, Tracking,
 };
 use erp_core::money::Side;
 use erp_core::outcome::{LineLink, Receipt};
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The reference ERP: order documents, stock, deliveries, customers, all in memory. A cheap handle.
+/// The reference ERP: order documents, stock, deliveries, movements, customers, all in memory. A cheap handle.
 ///
 /// As in most ERPs, two creates under one key make two documents, unless it is told to keep keys unique. The methods
 /// here are the control *behind the back*: no request, no fault, no delay.
@@ -35,6 +36,8 @@ pub(super) struct ErpState {
     pub(super) deliveries: BTreeMap<u64, (Timestamp, Fulfillment)>,
     pub(super) last_delivery: u64,
     pub(super) refunds: Vec<RefundSubmission>,
+    pub(super) awaited: BTreeMap<NativeId, Awaited>,
+    pub(super) movements: Vec<StockMovement>,
     pub(super) creates: BTreeMap<Key, usize>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) book: Book,
@@ -314,6 +317,8 @@ impl ReferenceErp {
             deliveries: BTreeMap::new(),
             last_delivery: 0,
             refunds: Vec::new(),
+            awaited: BTreeMap::new(),
+            movements: Vec::new(),
             creates: BTreeMap::new(),
             jobs: BTreeMap::new(),
             book: Book::default(),

@@ -9,8 +9,8 @@ use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, NativeId, Sku};
 use erp_core::model::{
-    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
-    OrderSubmission, Price, RefundSubmission,
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, MovementLine,
+    Order, OrderSubmission, Price, ReceiptOf, RefundSubmission, StockMovement,
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::LineLink;
@@ -22,6 +22,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+/// Which of them is under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Under {
+    Shop,
+    Erp,
+    Warehouse,
+}
+
 /// The harness of the reference connectors, and the example for all others.
 #[derive(Debug)]
 pub struct ReferenceHarness {
@@ -29,32 +37,39 @@ pub struct ReferenceHarness {
     pub world: ReferenceWorld,
     clock: VirtualClock,
     faults: ScriptedFaults,
-    is_shop: bool,
+    under: Under,
     made: AtomicU64,
 }
 
 impl ReferenceHarness {
-    fn new(is_shop: bool) -> Self {
+    fn new(under: Under) -> Self {
         let clock = VirtualClock::new(Timestamp::from_secs(1_780_000_000));
         let world = ReferenceWorld::stocked(clock.shared());
         world.shop.set_page(2);
         world.erp.set_page(2);
+        world.warehouse.set_page(2);
         let faults = ScriptedFaults::new();
         let shared: Arc<dyn CallFaults> = Arc::new(faults.clone());
         world.set_faults(&shared);
-        Self { world, clock, faults, is_shop, made: AtomicU64::new(0) }
+        Self { world, clock, faults, under, made: AtomicU64::new(0) }
     }
 
     /// The shop under test.
     #[must_use]
     pub fn shop() -> Self {
-        Self::new(true)
+        Self::new(Under::Shop)
     }
 
     /// The ERP under test.
     #[must_use]
     pub fn erp() -> Self {
-        Self::new(false)
+        Self::new(Under::Erp)
+    }
+
+    /// The warehouse under test.
+    #[must_use]
+    pub fn warehouse() -> Self {
+        Self::new(Under::Warehouse)
     }
 
     fn next(&self) -> u64 {
@@ -68,7 +83,29 @@ impl ReferenceHarness {
     fn erp_of(&self) -> &ReferenceErp {
         &self.world.erp
     }
+
+    /// The next transfer between two places of the ERP, and the next receipt of all that a purchase order awaits.
+    fn moved(&self) -> (StockMovement, StockMovement) {
+        let (sku, other) = (Sku::from(SKUS[0]), Sku::from(SKUS[1]));
+        let (number, now) = (self.next(), self.clock.now());
+        let key = |letter: char| Key::from(format!("elsewhere:{letter}{number}"));
+        let lines = |skus: [&Sku; 2]| {
+            skus.into_iter()
+                .zip([3_u32, 4])
+                .map(|(sku, some)| MovementLine::new(sku.clone(), some.into()))
+                .collect()
+        };
+        let transfer = StockMovement::transfer(key('T'), format!("T{number}"), (LOCATION, ANNEX), now);
+        let goods = [(other.clone(), 3.into()), (sku.clone(), 4.into())];
+        let order = self.erp_of().await_goods(ReceiptOf::PurchaseOrder, &goods);
+        let of = (ReceiptOf::PurchaseOrder, order);
+        let receipt = StockMovement::receipt(key('W'), format!("W{number}"), of, LOCATION, now);
+        (transfer.with_lines(lines([&sku, &other])), receipt.with_lines(lines([&other, &sku])))
+    }
 }
+
+/// A second place, for what is moved to it.
+const ANNEX: &str = "annex";
 
 fn did(done: bool) -> Verdict {
     if done { Ok(()) } else { Err(Failure("the world refused what the trial prepared".to_owned())) }
@@ -102,17 +139,24 @@ const fn ops(spot: Spot) -> &'static [&'static str] {
         Spot::CreateFulfillment => &["fulfillments.create"],
         Spot::ReadRefunds => &["refunds.page"],
         Spot::CreateRefund => &["refunds.create"],
+        Spot::ReadMovements => &["movements.page"],
+        Spot::CreateMovement => &["movements.create"],
     }
 }
 
 #[async_trait]
 impl Harness for ReferenceHarness {
     fn connector(&self) -> Arc<dyn Connector> {
-        if self.is_shop { Arc::new(self.world.shop.clone()) } else { Arc::new(self.world.erp.clone()) }
+        match self.under {
+            Under::Shop => Arc::new(self.world.shop.clone()),
+            Under::Erp => Arc::new(self.world.erp.clone()),
+            Under::Warehouse => Arc::new(self.world.warehouse.clone()),
+        }
     }
 
     fn requests(&self) -> usize {
-        let calls = self.world.shop.calls("") + self.world.erp.calls("");
+        let world = &self.world;
+        let calls = world.shop.calls("") + world.erp.calls("") + world.warehouse.calls("");
         usize::try_from(calls).unwrap_or(usize::MAX)
     }
 
@@ -150,7 +194,11 @@ impl Harness for ReferenceHarness {
     }
 
     async fn event(&self, record: RecordKind) -> Verdict<(RequestParts, Vec<u8>)> {
-        Ok(if self.is_shop { self.shop_of().event(record) } else { self.erp_of().event(record) })
+        match self.under {
+            Under::Shop => Ok(self.shop_of().event(record)),
+            Under::Erp => Ok(self.erp_of().event(record)),
+            Under::Warehouse => Err(Failure("the warehouse announces nothing".to_owned())),
+        }
     }
 
     fn submission(&self, order: Order) -> OrderSubmission {
@@ -195,16 +243,25 @@ impl Harness for ReferenceHarness {
     }
 
     async fn set_stock(&self, sku: &Sku, location: &LocationId, quantity: Decimal) -> Verdict {
-        self.erp_of().stock(sku.clone(), location.clone(), quantity);
+        if self.under == Under::Warehouse {
+            self.world.warehouse.stock(sku.clone(), location.clone(), quantity);
+        } else {
+            self.erp_of().stock(sku.clone(), location.clone(), quantity);
+        }
         Ok(())
     }
 
     async fn stock(&self) -> Verdict<Vec<InventoryLevel>> {
         let level = |(sku, at): (Sku, LocationId)| {
-            let quantity = Quantity::new(self.shop_of().stock_now(&sku, &at)?);
-            Some(InventoryLevel::new(sku, at, quantity, Basis::OnHand, self.clock.now()))
+            let quantity = match self.under {
+                Under::Shop => self.shop_of().stock_now(&sku, &at)?,
+                Under::Erp => self.erp_of().stock_now(&sku, &at)?,
+                Under::Warehouse => self.world.warehouse.stock_now(&sku, &at)?,
+            };
+            Some(InventoryLevel::new(sku, at, Quantity::new(quantity), Basis::OnHand, self.clock.now()))
         };
-        Ok(self.stocked().into_iter().filter_map(level).collect())
+        let annex = SKUS.iter().map(|sku| (Sku::from(*sku), LocationId::from(ANNEX)));
+        Ok(self.stocked().into_iter().chain(annex).filter_map(level).collect())
     }
 
     async fn set_price(&self, price: Price) -> Verdict {
@@ -214,7 +271,7 @@ impl Harness for ReferenceHarness {
 
     async fn register(&self, customer: Customer) -> Verdict<Key> {
         let key = customer.key.clone();
-        if self.is_shop {
+        if self.under == Under::Shop {
             self.shop_of().register(customer);
         } else {
             self.erp_of().register(customer);
@@ -280,6 +337,25 @@ impl Harness for ReferenceHarness {
 
     async fn refunds(&self, key: &Key) -> Verdict<usize> {
         Ok(self.erp_of().refunds().iter().filter(|held| held.refund.key == *key).count())
+    }
+
+    async fn post_movement(&self) -> Verdict<Key> {
+        let (transfer, receipt) = self.moved();
+        let warehouse = &self.world.warehouse;
+        Ok(warehouse.record(if self.next().is_multiple_of(2) { transfer } else { receipt }))
+    }
+
+    async fn movable(&self) -> Verdict<(StockMovement, StockMovement)> {
+        for sku in SKUS {
+            if self.erp_of().stock_now(&sku.into(), &ANNEX.into()).is_none() {
+                self.erp_of().stock(sku, ANNEX, 0);
+            }
+        }
+        Ok(self.moved())
+    }
+
+    async fn movements(&self, key: &Key) -> Verdict<usize> {
+        Ok(self.erp_of().movements().iter().filter(|held| held.key == *key).count())
     }
 
     async fn shipments(&self, key: &Key) -> Verdict<usize> {

@@ -1,4 +1,4 @@
-//! The reference connector: a shop and an ERP in memory, with every fault at hand and no runtime beneath.
+//! The reference connector: a shop, an ERP and a warehouse in memory, with every fault at hand and no runtime beneath.
 //!
 //! It is the model that emulators are compared with, and what a seeded simulation runs against. All waiting is done on
 //! the clock handed in, all chance comes from the faults handed in, and everything is iterated in a fixed order, so a
@@ -33,17 +33,20 @@ mod events;
 mod faults;
 mod feed;
 mod harness;
+mod movements;
 mod prices;
 mod refunds;
 mod shop;
 mod shop_roles;
 mod system;
+mod warehouse;
 
 pub use erp::{HeldDocument, ReferenceErp};
 pub use events::{EVENT_AGE_MAX, EVENT_BODY_MAX, EVENT_SECRET};
 pub use faults::{Call, CallFault, CallFaults, NoFaults, ScriptedFaults, SeededFaults};
 pub use harness::ReferenceHarness;
 pub use shop::{COMMIT_LAG_MAX, ReferenceShop, Shipment, StockPut};
+pub use warehouse::ReferenceWarehouse;
 
 use crate::model::{LOCATION, SKUS};
 use erp_core::connector::{Finding, Need};
@@ -51,36 +54,41 @@ use erp_core::context::Context;
 use erp_core::time::Clock;
 use std::sync::Arc;
 
-/// A shop called `shop` and an ERP called `erp` on one clock.
+/// A shop called `shop`, an ERP called `erp` and a warehouse called `warehouse` on one clock.
 #[derive(Debug, Clone)]
 pub struct ReferenceWorld {
     /// Where orders come from.
     pub shop: ReferenceShop,
     /// Where they go.
     pub erp: ReferenceErp,
+    /// Where goods lie that the ERP keeps the books of.
+    pub warehouse: ReferenceWarehouse,
 }
 
 impl ReferenceWorld {
-    /// Both empty.
+    /// All empty.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let shop = ReferenceShop::new("shop", Arc::clone(&clock));
-        Self { shop, erp: ReferenceErp::new("erp", clock) }
+        let warehouse = ReferenceWarehouse::new("warehouse", Arc::clone(&clock));
+        Self { shop, erp: ReferenceErp::new("erp", clock), warehouse }
     }
 
-    /// Both know the sample [products](SKUS) at [one place](LOCATION), a thousand pieces each.
+    /// All know the sample [products](SKUS) at [one place](LOCATION), a thousand pieces each.
     pub fn stocked(clock: Arc<dyn Clock>) -> Self {
         let world = Self::new(clock);
         for sku in SKUS {
             world.shop.stock(sku, LOCATION, 1000);
             world.erp.stock(sku, LOCATION, 1000);
+            world.warehouse.stock(sku, LOCATION, 1000);
         }
         world
     }
 
-    /// Sets who decides what befalls each request, for both.
+    /// Sets who decides what befalls each request, for all.
     pub fn set_faults(&self, faults: &Arc<dyn CallFaults>) {
         self.shop.set_faults(Arc::clone(faults));
         self.erp.set_faults(Arc::clone(faults));
+        self.warehouse.set_faults(Arc::clone(faults));
     }
 }
 

@@ -164,6 +164,12 @@ impl Connector for Mutant {
     fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
         self.inner.refund_sink().map(|_| Arc::new(self.clone()) as Arc<dyn RefundSink>)
     }
+    fn movement_source(&self) -> Option<Arc<dyn MovementSource>> {
+        self.inner.movement_source().map(|_| Arc::new(self.clone()) as Arc<dyn MovementSource>)
+    }
+    fn movement_sink(&self) -> Option<Arc<dyn MovementSink>> {
+        self.inner.movement_sink().map(|_| Arc::new(self.clone()) as Arc<dyn MovementSink>)
+    }
 }
 
 #[async_trait]
@@ -461,18 +467,71 @@ impl RefundSink for Mutant {
             }
         }
         let outcomes = self.outcomes(sink.submit_refunds(cx, &items).await);
-        if !self.has("takes any order") {
-            return outcomes;
-        }
-        let taken = |outcome| match outcome {
-            Outcome::Failed(_) => Outcome::Applied(Receipt::new("1".into(), "1", Timestamp::EPOCH)),
-            other => other,
-        };
-        outcomes.into_iter().map(taken).collect()
+        if self.has("takes any order") { taken(outcomes) } else { outcomes }
     }
 
     async fn find_refund(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
         let found = self.inner.refund_sink().unwrap().find_refund(cx, key, order).await;
         self.absent(found, Found::Absent)
     }
+}
+
+#[async_trait]
+impl MovementSource for Mutant {
+    fn movement_changes(&self, cx: &Context, since: Option<Watermark>) -> Feed<StockMovement> {
+        self.eager(cx);
+        let resumed = since.is_some();
+        let source = self.inner.movement_source().unwrap();
+        self.feed(source.movement_changes(cx, self.mark(since)), resumed)
+    }
+}
+
+impl Mutant {
+    /// A movement as the bug has it.
+    fn bent(&self, item: &StockMovement) -> StockMovement {
+        let mut item = item.clone();
+        match self.bug {
+            "a key each" => item.key = Key::from(format!("{}-{}", item.key, self.next())),
+            "one per document" => item.key = Key::from(item.key.as_str().trim_end_matches("-again")),
+            "books the rest" => item.lines.retain(|line| line.sku.as_str() != "no-such-product"),
+            "adds one" if matches!(item.route, MovementRoute::Transfer { .. }) => {
+                item.lines.iter_mut().for_each(|line| line.quantity += Decimal::ONE);
+            }
+            "cuts" => {
+                let too_much = |line: &&mut MovementLine| line.quantity > Decimal::ONE_HUNDRED;
+                item.lines.iter_mut().filter(too_much).for_each(|line| line.quantity -= Decimal::ONE_HUNDRED);
+            }
+            "mends" => item.lines.iter_mut().for_each(|line| line.quantity = line.quantity.max(Decimal::ONE)),
+            _ => {}
+        }
+        item
+    }
+}
+
+#[async_trait]
+impl MovementSink for Mutant {
+    async fn submit_movements(&self, cx: &Context, items: &[StockMovement]) -> Vec<Outcome> {
+        let sink = self.inner.movement_sink().unwrap();
+        if self.has("asks for nothing") {
+            let nothing = StockMovement::transfer("x".into(), "x", ("x", "y"), Timestamp::EPOCH);
+            let _ = sink.find_movement(cx, &nothing).await;
+        }
+        let items: Vec<_> = items.iter().map(|item| self.bent(item)).collect();
+        let outcomes = self.outcomes(sink.submit_movements(cx, &items).await);
+        if self.has("takes any order") { taken(outcomes) } else { outcomes }
+    }
+
+    async fn find_movement(&self, cx: &Context, movement: &StockMovement) -> Result<Found> {
+        let found = self.inner.movement_sink().unwrap().find_movement(cx, movement).await;
+        self.absent(found, Found::Absent)
+    }
+}
+
+/// What failed, told as done.
+fn taken(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let taken = |outcome| match outcome {
+        Outcome::Failed(_) => Outcome::Applied(Receipt::new("1".into(), "1", Timestamp::EPOCH)),
+        other => other,
+    };
+    outcomes.into_iter().map(taken).collect()
 }

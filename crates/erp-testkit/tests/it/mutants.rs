@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
-use erp_core::model::{Customer, FulfillmentSubmission, InventoryLevel, Order, Price, RefundSubmission};
+use erp_core::model::{
+    Customer, FulfillmentSubmission, InventoryLevel, Order, Price, RefundSubmission, StockMovement,
+};
 use erp_core::roles::{RecordKind, RequestParts};
 use erp_testkit::conformance::{self, Harness, Spot, Verdict};
 use erp_testkit::fault::Fault;
@@ -105,6 +107,15 @@ impl Harness for Sabotaged {
     async fn refunds(&self, key: &Key) -> Verdict<usize> {
         self.inner.refunds(key).await
     }
+    async fn post_movement(&self) -> Verdict<Key> {
+        self.inner.post_movement().await
+    }
+    async fn movable(&self) -> Verdict<(StockMovement, StockMovement)> {
+        self.inner.movable().await
+    }
+    async fn movements(&self, key: &Key) -> Verdict<usize> {
+        self.inner.movements(key).await
+    }
 }
 
 fn sabotaged(inner: ReferenceHarness, bug: &'static str) -> Arc<dyn Harness> {
@@ -138,6 +149,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::snapshot_is_bracketed",
             "fulfillment_source::snapshot_is_bracketed",
             "refund_source::snapshot_is_bracketed",
+            "movement_source::snapshot_is_bracketed",
         ],
     ),
     (
@@ -147,6 +159,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::resume_from_each_checkpoint_never_skips",
             "fulfillment_source::resume_from_each_checkpoint_never_skips",
             "refund_source::resume_from_each_checkpoint_never_skips",
+            "movement_source::resume_from_each_checkpoint_never_skips",
         ],
     ),
     (
@@ -156,6 +169,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::foreign_watermark_is_expired",
             "fulfillment_source::foreign_watermark_is_expired",
             "refund_source::foreign_watermark_is_expired",
+            "movement_source::foreign_watermark_is_expired",
         ],
     ),
     (
@@ -165,6 +179,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::break_then_resume_is_complete",
             "fulfillment_source::break_then_resume_is_complete",
             "refund_source::break_then_resume_is_complete",
+            "movement_source::break_then_resume_is_complete",
             "inventory_source::a_broken_scan_says_so",
             "order_sink::broken_statement_says_so",
             "price_source::a_broken_scan_says_so",
@@ -178,6 +193,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::streams_start_when_polled",
             "fulfillment_source::streams_start_when_polled",
             "refund_source::streams_start_when_polled",
+            "movement_source::streams_start_when_polled",
         ],
     ),
     ("no poison", &["order_source::one_unreadable_order_does_not_end_the_feed"]),
@@ -201,6 +217,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::a_failed_read_is_never_not_there",
             "fulfillment_sink::a_failed_look_up_is_never_absent",
             "refund_sink::a_failed_look_up_is_never_absent",
+            "movement_sink::a_failed_look_up_is_never_absent",
             "inventory_source::a_broken_scan_says_so",
         ],
     ),
@@ -234,10 +251,14 @@ const BUGS: &[(&str, &[&str])] = &[
             "price_sink::lost_answer_is_unknown",
             "fulfillment_sink::lost_answer_is_unknown_and_find_tells",
             "refund_sink::answer_lost_at_any_step_is_found_and_never_doubled",
+            "movement_sink::answer_lost_at_any_step_is_found_and_never_doubled",
         ],
     ),
     ("loses a line", &["order_sink::submit_then_find_holds_the_same"]),
-    ("reverses", &["order_sink::one_outcome_per_item_in_order"]),
+    (
+        "reverses",
+        &["order_sink::one_outcome_per_item_in_order", "movement_sink::one_outcome_per_item_in_order"],
+    ),
     (
         "asks for nothing",
         &[
@@ -245,6 +266,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "inventory_sink::nothing_in_nothing_out",
             "fulfillment_sink::nothing_in_nothing_out",
             "refund_sink::nothing_in_nothing_out",
+            "movement_sink::nothing_in_nothing_out",
         ],
     ),
     ("mixes up", &["order_sink::calls_at_once_do_not_mix"]),
@@ -254,7 +276,14 @@ const BUGS: &[(&str, &[&str])] = &[
     ("any window", &["order_sink::dates_by_the_order_not_by_today"]),
     ("revises nothing", &["order_sink::cancel_twice_is_harmless", "order_sink::amend_makes_equal"]),
     ("reads one", &["inventory_source::point_read_equals_scan"]),
-    ("adds one", &["inventory_sink::put_then_statement_equal", "price_sink::put_then_statement_equal"]),
+    (
+        "adds one",
+        &[
+            "inventory_sink::put_then_statement_equal",
+            "price_sink::put_then_statement_equal",
+            "movement_sink::each_place_changes_by_what_moved",
+        ],
+    ),
     ("adds up", &["inventory_sink::absolute_put_twice_is_harmless"]),
     ("drops zero", &["inventory_sink::zero_is_a_figure"]),
     (
@@ -263,6 +292,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "order_sink::one_outcome_per_item_in_order",
             "inventory_sink::unknown_product_is_refused_alone",
             "price_sink::unknown_product_is_refused_alone",
+            "movement_sink::one_outcome_per_item_in_order",
         ],
     ),
     ("reads no name", &["customers::create_then_read_is_equal"]),
@@ -272,6 +302,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "customers::create_twice_makes_one",
             "fulfillment_sink::ship_twice_ships_once",
             "refund_sink::refund_twice_gives_back_once",
+            "movement_sink::movement_twice_is_booked_once",
         ],
     ),
     ("wipes out", &["customers::patch_keeps_what_it_does_not_state"]),
@@ -291,16 +322,27 @@ const BUGS: &[(&str, &[&str])] = &[
     ("keeps quiet", &["event_receiver::an_old_event_is_refused"]),
     (
         "cuts",
-        &["fulfillment_sink::more_than_is_open_is_refused", "refund_sink::what_did_not_ship_is_refused"],
+        &[
+            "fulfillment_sink::more_than_is_open_is_refused",
+            "refund_sink::what_did_not_ship_is_refused",
+            "movement_sink::more_than_ordered_is_refused",
+        ],
     ),
     ("adds up anew", &["refund_sink::money_that_does_not_add_up_is_refused"]),
-    ("takes any order", &["refund_sink::unknown_order_is_refused"]),
+    (
+        "takes any order",
+        &["refund_sink::unknown_order_is_refused", "movement_sink::unknown_document_is_refused"],
+    ),
+    ("books the rest", &["movement_sink::unknown_product_is_refused"]),
+    ("mends", &["movement_sink::what_moves_nothing_is_refused"]),
+    ("one per document", &["movement_sink::what_came_before_counts"]),
 ];
 
 #[test]
 fn a_mutant_without_a_bug_passes() {
     assert_eq!(failed(ReferenceHarness::shop, ""), BTreeSet::new());
     assert_eq!(failed(ReferenceHarness::erp, ""), BTreeSet::new());
+    assert_eq!(failed(ReferenceHarness::warehouse, ""), BTreeSet::new());
 }
 
 #[test]
@@ -309,6 +351,7 @@ fn each_bug_is_found_by_its_trials() {
     for (bug, trials) in BUGS {
         let mut found = failed(ReferenceHarness::shop, bug);
         found.extend(failed(ReferenceHarness::erp, bug));
+        found.extend(failed(ReferenceHarness::warehouse, bug));
         let silent = trials.iter().filter(|trial| !found.contains(*trial));
         missed.extend(silent.map(|trial| format!("{bug}: {trial}")));
     }
@@ -318,7 +361,7 @@ fn each_bug_is_found_by_its_trials() {
 #[test]
 fn each_trial_has_a_bug_that_it_finds() {
     let mut planned = BTreeSet::new();
-    for harness in [ReferenceHarness::shop(), ReferenceHarness::erp()] {
+    for harness in [ReferenceHarness::shop(), ReferenceHarness::erp(), ReferenceHarness::warehouse()] {
         planned.extend(conformance::plan(&harness.connector().capabilities()));
     }
     let covered: BTreeSet<_> = BUGS.iter().flat_map(|(_, trials)| trials.iter().copied()).collect();

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// not settled now may be there, or be there in another shape. So may what happened before this ledger was new (`?2`), or
 /// put back from a copy: another one may have sent it. Who is held without ever having been sent by this one was refused by
 /// a sink that looks first.
-const UNSURE: &str = "(e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL \
+const UNSURE: &str = "(e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL OR e.native_id IS NOT NULL \
      OR (m.at < ?2 AND e.state <> 'held'))";
 /// Entries of a flow, with their moves, that the target may still be told of.
 const OPEN: &str = "FROM entries e JOIN moves m ON m.entry = e.id \
@@ -90,7 +90,15 @@ impl Store {
         Ok(all)
     }
 
-    pub(super) fn keep_moves(&self, id: i64, flow: &str, moves: &[Move]) -> Result<()> {
+    /// Keeps what a record moved. What it no longer says it moved is forgotten, unless something that was sent may have moved
+    /// it in the target, and nobody knows yet.
+    pub(super) fn keep_moves(&self, id: i64, flow: &str, moves: &[Move], entry: &Entry) -> Result<()> {
+        if entry.state == State::Settled || !entry.may_be_there() {
+            self.db
+                .prepare_cached("DELETE FROM moves WHERE entry = ?1")
+                .and_then(|mut forget| forget.execute([id]))
+                .map_err(broken)?;
+        }
         for Move { sku, place, change, at } in moves {
             self.db
                 .prepare_cached(
