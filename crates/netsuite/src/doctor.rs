@@ -430,7 +430,7 @@ async fn soap(client: &NetsuiteClient, cx: &Context) -> Vec<Finding> {
 async fn zone(client: &NetsuiteClient, cx: &Context) -> Finding {
     let check = "time zone of SuiteQL";
     match Wall::measure(client, cx, CUSTOMERS).await {
-        Ok(wall) if wall.newest.is_none() => Finding::good(check, "nothing to measure it by yet"),
+        Ok(wall) if !wall.is_measured() => Finding::good(check, "nothing to measure it by yet"),
         Ok(wall) if client.config().time_zone.is_none() => Finding::warning(
             check,
             format!("times are {} from UTC, and time_zone is not set", wall.distance()),
