@@ -210,9 +210,13 @@ impl<S: Shelf> Pass<S> {
                 for row in rows {
                     let id = row.required("recordid")?;
                     let read_started = client.now();
-                    if client.record(&self.cx, S::KIND, &RecordRef::id(id)).await?.is_none() {
-                        let key = Key::of(&client.0.system, id);
-                        self.events.push_back(FeedEvent::Delete { key, read_started });
+                    match client.record(&self.cx, S::KIND, &RecordRef::id(id)).await {
+                        Ok(Some(_)) => {}
+                        Ok(None) => {
+                            let key = Key::of(&client.0.system, id);
+                            self.events.push_back(FeedEvent::Delete { key, read_started });
+                        }
+                        Err(error) => self.events.push_back(poison(&client, id, read_started, error)?),
                     }
                 }
             }
@@ -253,11 +257,16 @@ async fn one<S: Shelf>(
     };
     match read.await {
         Ok(observed) => Ok(observed.map(|observed| FeedEvent::Upsert(Box::new(observed)))),
-        Err(error) if matches!(error.kind(), ErrorKind::Malformed | ErrorKind::Invalid { .. }) => {
-            let key = Key::of(&client.0.system, id);
-            let reason = error.message().to_owned();
-            Ok(Some(FeedEvent::Poison(Box::new(Poison::new(key, id, began, reason, Bytes::new())))))
-        }
-        Err(error) => Err(error),
+        Err(error) => poison(client, id, began, error).map(Some),
     }
+}
+
+/// A record that cannot be read by itself; any other error is the whole feed's.
+fn poison<T>(client: &NetsuiteClient, id: &str, began: Timestamp, error: Error) -> Result<FeedEvent<T>> {
+    if !matches!(error.kind(), ErrorKind::Malformed | ErrorKind::Invalid { .. }) {
+        return Err(error);
+    }
+    let key = Key::of(&client.0.system, id);
+    let reason = error.message().to_owned();
+    Ok(FeedEvent::Poison(Box::new(Poison::new(key, id, began, reason, Bytes::new()))))
 }

@@ -5,7 +5,7 @@
 //! which is Oracle's permission usage sheet of 2024.1 and the record catalogue, as collected by the netsuite-permissions
 //! project.
 
-use crate::config::{NetsuiteConfig, OrderRecord, RefundDocument};
+use crate::config::{GuestPolicy, NetsuiteConfig, OrderRecord, RefundDocument};
 use erp_core::connector::Need;
 use std::fmt;
 
@@ -238,15 +238,20 @@ const READ_LOCATIONS: Want =
 const READ_DELETIONS: Want =
     want("ADMI_DELETEDRECORD", Level::View, "notice what was deleted", Trial::Table("deletedrecord"));
 
-const WRITE_ORDERS: &[Want] = &[
-    READ_ITEMS,
-    SEARCH_CUSTOMERS,
-    READ_CURRENCIES,
-    FIND_TRANSACTIONS,
-    want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder")),
+const WRITE_ORDERS: &[Want] = &[READ_ITEMS, SEARCH_CUSTOMERS, READ_CURRENCIES, FIND_TRANSACTIONS];
+const SALES_ORDERS: &[Want] = &[
+    READ_ORDERS,
     want("TRAN_SALESORD", Level::Create, "create sales orders", Trial::Form("salesOrder")),
     want("TRAN_SALESORD", Level::Edit, "amend and close sales orders", Trial::Change("salesOrder")),
 ];
+const CASH_SALES: &[Want] = &[
+    READ_CASH_SALES,
+    want("TRAN_CASHSALE", Level::Create, "create cash sales", Trial::Form("cashSale")),
+    want("TRAN_CASHSALE", Level::Edit, "amend cash sales", Trial::Change("cashSale")),
+];
+const MAKE_DEPOSITS: Want =
+    want("TRAN_CUSTDEP", Level::Create, "make customer deposits", Trial::Form("customerDeposit"));
+const MAKE_CUSTOMERS: Want = want("LIST_CUSTJOB", Level::Create, "create customers", Trial::Form("customer"));
 const READ_INVENTORY: &[Want] = &[
     READ_ITEMS,
     READ_LOCATIONS,
@@ -265,7 +270,7 @@ const READ_CUSTOMERS: &[Want] = &[
 ];
 const WRITE_CUSTOMERS: &[Want] = &[
     SEARCH_CUSTOMERS,
-    want("LIST_CUSTJOB", Level::Create, "create customers", Trial::Form("customer")),
+    MAKE_CUSTOMERS,
     want("LIST_CUSTJOB", Level::Edit, "change customers", Trial::Change("customer")),
 ];
 const READ_PRICES: &[Want] = &[
@@ -276,10 +281,11 @@ const READ_PRICES: &[Want] = &[
 ];
 const WRITE_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
-    want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder")),
+    READ_ORDERS,
     want("TRAN_ITEMSHIP", Level::Create, "post item fulfilments", Trial::Form("itemFulfillment")),
 ];
 const READ_ORDERS: Want = want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder"));
+const READ_CASH_SALES: Want = want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale"));
 const MAKE_RETURNS: Want =
     want("TRAN_RTNAUTH", Level::Create, "make return authorisations", Trial::Form("returnAuthorization"));
 const RECEIVE: Want =
@@ -295,22 +301,17 @@ const WRITE_CREDITS: &[Want] = &[
 ];
 const WRITE_CASH_REFUNDS: &[Want] =
     &[READ_ITEMS, READ_CURRENCIES, READ_ORDERS, MAKE_RETURNS, RECEIVE, PAY_BACK];
-const REFUND_CASH_SALES: &[Want] = &[
-    READ_ITEMS,
-    READ_CURRENCIES,
-    want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale")),
-    PAY_BACK,
-];
+const REFUND_CASH_SALES: &[Want] = &[READ_ITEMS, READ_CURRENCIES, READ_CASH_SALES, PAY_BACK];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
     want("TRAN_ITEMSHIP", Level::View, "read item fulfilments", Trial::List("itemFulfillment")),
 ];
 
-/// What a need asks for, least first. `None` where NetSuite offers nothing for it here.
-pub(crate) fn wants(need: Need) -> Option<&'static [Want]> {
-    Some(match need {
-        Need::WriteOrders => WRITE_ORDERS,
+/// What a need asks for by what this configuration makes, least first. `None` where NetSuite offers nothing for it here.
+pub(crate) fn wants(need: Need, config: &NetsuiteConfig) -> Option<Vec<Want>> {
+    let wants = match need {
+        Need::WriteOrders => return Some(order_wants(config)),
         Need::ReadInventory => READ_INVENTORY,
         Need::WriteInventory => WRITE_INVENTORY,
         Need::ReadCustomers => READ_CUSTOMERS,
@@ -318,13 +319,34 @@ pub(crate) fn wants(need: Need) -> Option<&'static [Want]> {
         Need::ReadPrices => READ_PRICES,
         Need::ReadFulfillments => READ_FULFILLMENTS,
         Need::WriteFulfillments => WRITE_FULFILLMENTS,
-        Need::WriteRefunds => WRITE_CREDITS,
+        Need::WriteRefunds => refund_wants(config),
         _ => return None,
-    })
+    };
+    Some(readable(config, wants.to_vec()))
+}
+
+/// Without the currency list, where the configuration stands for it.
+fn readable(config: &NetsuiteConfig, mut wants: Vec<Want>) -> Vec<Want> {
+    if !config.orders.currencies.is_empty() {
+        wants.retain(|want| *want != READ_CURRENCIES);
+    }
+    wants
+}
+
+fn order_wants(config: &NetsuiteConfig) -> Vec<Want> {
+    let orders = &config.orders;
+    let record = match orders.record {
+        OrderRecord::SalesOrder => SALES_ORDERS,
+        OrderRecord::CashSale => CASH_SALES,
+    };
+    let mut wants = [WRITE_ORDERS, record].concat();
+    wants.extend(orders.deposits.is_some().then_some(MAKE_DEPOSITS));
+    wants.extend((orders.guests != GuestPolicy::Shared).then_some(MAKE_CUSTOMERS));
+    readable(config, wants)
 }
 
 /// What refunds ask for, by the documents that this configuration makes of them.
-pub(crate) fn refund_wants(config: &NetsuiteConfig) -> &'static [Want] {
+fn refund_wants(config: &NetsuiteConfig) -> &'static [Want] {
     match (config.orders.record, config.refunds.document) {
         (OrderRecord::CashSale, _) => REFUND_CASH_SALES,
         (OrderRecord::SalesOrder, RefundDocument::CashRefund) => WRITE_CASH_REFUNDS,
@@ -364,7 +386,13 @@ mod tests {
             Need::ReadFulfillments,
             Need::WriteRefunds,
         ];
-        for want in needs.into_iter().flat_map(|need| wants(need).unwrap()) {
+        let account = crate::AccountId::new("1234567").unwrap();
+        let mut config = NetsuiteConfig::new(account, crate::NetsuiteAuth::tba("c", "s", "t", "s"));
+        config.orders.deposits = serde_json::from_str("{}").ok();
+        let mut cash = config.clone();
+        cash.orders.record = OrderRecord::CashSale;
+        let of = |config: &NetsuiteConfig| needs.map(|need| wants(need, config).unwrap()).concat();
+        for want in [of(&config), of(&cash)].concat() {
             let permission = by_id(want.id).unwrap_or_else(|| panic!("{} is not in the table", want.id));
             assert!(Lack::of(permission, want.level).remedy().contains(permission.tab));
         }

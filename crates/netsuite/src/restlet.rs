@@ -7,7 +7,7 @@
 
 use crate::client::{NetsuiteClient, RESTLET_PATH};
 use erp_core::context::Context;
-use erp_core::error::{Error, Result};
+use erp_core::error::{Effect, Error, ErrorKind, Result};
 use erp_http::{Call, Request, Response};
 use http::Method;
 use http::header::ACCEPT;
@@ -67,10 +67,11 @@ impl NetsuiteClient {
         self.0.http.execute(cx, self.read_call("netsuite.restlet"), request).await
     }
 
-    /// Sends JSON to a RESTlet by POST. It is never repeated.
+    /// Sends JSON to a RESTlet by POST. It is never repeated, unless the account had no room for the call.
     ///
     /// # Errors
-    /// As [`restlet_get`](NetsuiteClient::restlet_get); a lost answer has effect `Unknown`.
+    /// As [`restlet_get`](NetsuiteClient::restlet_get). A lost answer has effect `Unknown`, and so has a script's error: it
+    /// may have written before it failed.
     pub async fn restlet_post(
         &self,
         cx: &Context,
@@ -81,8 +82,15 @@ impl NetsuiteClient {
             .with_header(ACCEPT, "application/json")
             .with_json(body.to_string());
         let call = Call::once("netsuite.restlet").with_timeout(self.config().write_timeout);
-        self.0.http.execute(cx, call, request).await
+        let told = self.0.http.execute(cx, call, request).await;
+        told.map_err(|error| if may_have_run(&error) { error.with_effect(Effect::Unknown) } else { error })
     }
+}
+
+/// Whether an error may be the script's own, and not of what stands before it.
+fn may_have_run(error: &Error) -> bool {
+    let before = matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Auth | ErrorKind::Unsupported);
+    !before && error.upstream().is_some_and(|upstream| upstream.code.is_some())
 }
 
 #[cfg(test)]

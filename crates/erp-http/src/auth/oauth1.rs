@@ -293,7 +293,7 @@ impl Problem {
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
         if has(&["signature is invalid", "signature_invalid", "invalid signature"]) {
             Self::Signature
-        } else if has(&["timestamp_refused", "invalidtimestamp", "timestamp value"]) {
+        } else if has(&["timestamp_refused", "invalidtimestamp", "oauth_timestamp"]) {
             Self::Timestamp
         } else if has(&["nonce_used", "nonceused", "nonce is already being used"]) {
             Self::Nonce

@@ -9,13 +9,15 @@ use super::{MASK, SuiteQl};
 use crate::client::NetsuiteClient;
 use crate::wire::RecordRef;
 use erp_core::context::Context;
-use erp_core::error::{Error, Result};
+use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::time::{Timestamp, Zone};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Zones differ by quarters of an hour.
 const QUARTER: i64 = 900;
+/// As many of the newest records as are tried: one may be locked, or change meanwhile.
+const TRIED: u32 = 5;
 /// For so long after clocks went back, marks may stand in the hour that was repeated.
 const FOLD: Duration = Duration::from_secs(26 * 3600);
 
@@ -39,51 +41,48 @@ pub(crate) const FULFILLMENTS: Yardstick = Yardstick {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wall {
     zone: Option<Zone>,
-    /// How far the wall clock is ahead of UTC, by measurement.
-    offset: i64,
+    /// How far the wall clock is ahead of UTC, by measurement; `None` if there was nothing to measure it by.
+    offset: Option<i64>,
     /// The newest change, in the wall clock's words; `None` if there is nothing yet.
     pub(crate) newest: Option<String>,
 }
 
 impl Wall {
-    /// Measures by the newest record.
+    /// Measures by the newest records.
     ///
     /// # Errors
     /// `Config` if a configured zone is not what is measured.
     pub(crate) async fn measure(client: &NetsuiteClient, cx: &Context, by: Yardstick) -> Result<Self> {
         let zone = client.config().time_zone.clone();
         let query = SuiteQl::new(by.newest);
-        let page = client.suiteql_page(cx, "netsuite.measure_zone", &query, 1, 0).await?;
-        let Some(row) = page.rows.first() else {
-            let offset = zone.as_ref().map_or(0, |zone| zone.offset_at(client.now()));
-            return Ok(Self { zone, offset, newest: None });
-        };
-        let newest = row.required("changed")?.to_owned();
-        let reference = RecordRef::id(row.required("id")?);
-        let record = client.record(cx, by.record, &reference).await?;
-        let changed =
-            record.as_ref().map(|(record, _)| record.instant("lastModifiedDate")).transpose()?.flatten();
-        let Some(utc) = changed else {
-            // Gone, or changed meanwhile: the next feed measures again.
-            let offset = zone.as_ref().map_or(0, |zone| zone.offset_at(client.now()));
-            return Ok(Self { zone, offset, newest: Some(newest) });
-        };
-        let offset = offset_between(&newest, utc)?;
-        if let Some(zone) = &zone
-            && zone.offset_at(utc) != offset
-        {
-            return Err(Error::config(format!(
-                "time_zone = {:?} is not the zone in which SuiteQL writes times here: they are {} from UTC",
-                zone.name(),
-                shown(offset)
-            )));
+        let page = client.suiteql_page(cx, "netsuite.measure_zone", &query, TRIED, 0).await?;
+        let newest = page.rows.first().map(|row| row.required("changed").map(str::to_owned)).transpose()?;
+        let mut trouble = None;
+        for row in &page.rows {
+            let Some(utc) = last_change(client, cx, by, row.required("id")?).await? else { continue };
+            let offset = offset_between(row.required("changed")?, utc)?;
+            match &zone {
+                Some(zone) if zone.offset_at(utc) != offset => {
+                    trouble = trouble.or_else(|| Some(another_zone(zone, offset)));
+                }
+                _ => return Ok(Self { zone, offset: Some(offset), newest }),
+            }
         }
-        Ok(Self { zone, offset, newest: Some(newest) })
+        match trouble {
+            Some(error) => Err(error),
+            // There is none, or none that can be read: the next feed measures again.
+            None => Ok(Self { zone, offset: None, newest }),
+        }
+    }
+
+    /// Whether there was anything to measure by.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.offset.is_some()
     }
 
     /// The measured distance from UTC, for people.
     pub(crate) fn distance(&self) -> String {
-        shown(self.offset)
+        self.offset.map_or_else(|| "an unknown distance".to_owned(), shown)
     }
 
     /// From which wall clock text on a feed reads whose mark this is: less the overlap, and less the hour that clocks may
@@ -97,14 +96,43 @@ impl Wall {
     }
 
     /// The instant of a wall clock text.
+    ///
+    /// # Errors
+    /// `Config` if no zone is configured and none could be measured.
     pub(crate) fn instant(&self, text: &str) -> Result<Timestamp> {
         let wall = parse(text)?;
         let ahead = |offset: i64| Timestamp::from_micros(wall.as_micros() - offset * 1_000_000);
-        Ok(match &self.zone {
-            Some(zone) => ahead(zone.offset_at(ahead(zone.offset_at(wall)))),
-            None => ahead(self.offset),
-        })
+        match (&self.zone, self.offset) {
+            (Some(zone), _) => Ok(ahead(zone.offset_at(ahead(zone.offset_at(wall))))),
+            (None, Some(offset)) => Ok(ahead(offset)),
+            (None, None) => Err(Error::config(
+                "time_zone is not set, and it cannot be measured because none of the newest records can be read; set time_zone",
+            )),
+        }
     }
+}
+
+/// When a record changed last, by REST; `None` if it is gone, or cannot be read by itself.
+async fn last_change(
+    client: &NetsuiteClient,
+    cx: &Context,
+    by: Yardstick,
+    id: &str,
+) -> Result<Option<Timestamp>> {
+    match client.record(cx, by.record, &RecordRef::id(id)).await {
+        Ok(Some((record, _))) => record.instant("lastModifiedDate"),
+        Ok(None) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::Malformed | ErrorKind::Invalid { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn another_zone(zone: &Zone, offset: i64) -> Error {
+    Error::config(format!(
+        "time_zone = {:?} is not the zone in which SuiteQL writes times here: they are {} from UTC",
+        zone.name(),
+        shown(offset)
+    ))
 }
 
 /// Reads a wall clock text as if it were UTC, for arithmetic.
@@ -129,7 +157,7 @@ mod tests {
     use super::*;
 
     fn wall(zone: Option<&str>, offset: i64) -> Wall {
-        Wall { zone: zone.map(|name| Zone::named(name).unwrap()), offset, newest: None }
+        Wall { zone: zone.map(|name| Zone::named(name).unwrap()), offset: Some(offset), newest: None }
     }
 
     fn utc(text: &str) -> Timestamp {
@@ -169,5 +197,11 @@ mod tests {
         assert_eq!(here.instant("2026-11-27 01:00:00").unwrap(), utc("2026-11-27T09:00:00Z"));
         assert_eq!(wall(None, 3600).instant("2026-11-27 01:00:00").unwrap(), utc("2026-11-27T00:00:00Z"));
         assert!(here.instant("11/27/2026").is_err());
+        let unmeasured = Wall { zone: None, offset: None, newest: None };
+        assert_eq!(
+            unmeasured.instant("2026-11-27 01:00:00").unwrap_err().code(),
+            "erp.config",
+            "an instant is not guessed"
+        );
     }
 }

@@ -272,3 +272,57 @@ async fn a_lost_submission_is_not_taken_for_a_refusal() {
     let job = stage.run(stage.client.submit_record(&Context::new(), &create(), &key)).await.unwrap();
     assert!(job.earlier && job.id == "7");
 }
+
+/// A script may have written before it failed; a call that did not reach it has written nothing.
+#[tokio::test]
+async fn a_script_that_fails_may_have_written_before() {
+    const RESTLET: &str = "/app/site/hosting/restlet.nl";
+    let script = r#"{"type":"error.SuiteScriptError","name":"SSS_MISSING_REQD_ARGUMENT","message":"sku"}"#;
+    let denied = r#"{"error":{"code":"INSUFFICIENT_PERMISSION","message":"Permission Violation: You need  the 'Lists -> Items' permission to access this page."}}"#;
+    let full = r#"{"error":{"code":"SSS_REQUEST_LIMIT_EXCEEDED","message":"blocked"}}"#;
+    let login = r#"{"error":{"code":"INVALID_LOGIN_ATTEMPT","message":"no"}}"#;
+    let restlet = netsuite::Restlet::new("customscript_x", "1");
+    let cx = Context::new();
+    for (status, body, tries, code, effect) in [
+        (400, script, 1, "erp.invalid", Effect::Unknown),
+        (400, denied, 1, "erp.permission", Effect::Unknown),
+        (400, full, 4, "erp.throttled", Effect::None),
+        (401, login, 1, "erp.auth", Effect::None),
+        (302, "", 1, "erp.config", Effect::None),
+    ] {
+        let stage = Stage::new();
+        for _ in 0..tries {
+            stage.script.expect(Step::post(RESTLET).with_json(status, body));
+        }
+        let asked = serde_json::json!({"a": 1});
+        let told = stage.run(stage.client.restlet_post(&cx, &restlet, &asked)).await.unwrap_err();
+        assert_eq!((told.code(), told.effect()), (code, effect), "{body}");
+        stage.script.assert_done();
+    }
+    let stage = Stage::new();
+    stage.script.expect(Step::get(RESTLET).with_json(400, script));
+    let told = stage.run(stage.client.restlet_get(&cx, &restlet)).await.unwrap_err();
+    assert_eq!((told.code(), told.effect()), ("erp.invalid", Effect::None), "a read writes nothing");
+}
+
+/// Counting millions of rows takes longer than anybody waits, and would be told as an outage.
+#[tokio::test]
+async fn the_doctor_counts_no_table() {
+    let stage = Stage::new();
+    stage.tells("/services/rest/system/v1/serverTime", "{}");
+    for _ in 0..4 {
+        let step = Step::post("/services/rest/query/v1/suiteql");
+        stage.script.expect(step.with_json(200, r#"{"items":[{"n":"1"}]}"#));
+    }
+    let findings = stage.run(stage.client.probe(&Context::new(), &[Need::ReadInventory])).await;
+    assert!(findings.iter().all(|finding| finding.verdict != Verdict::Bad), "{findings:?}");
+    let tables: Vec<String> = stage
+        .script
+        .sent()
+        .iter()
+        .skip(2)
+        .map(|sent| String::from_utf8_lossy(&sent.body).into_owned())
+        .collect();
+    assert_eq!(tables.len(), 3);
+    assert!(tables.iter().all(|query| query.contains("ROWNUM <= 1")), "{tables:?}");
+}

@@ -4,7 +4,8 @@ use crate::world::{LogOn, World};
 use erp_core::prelude::*;
 use erp_testkit::fault::{Fault, Rule};
 use futures_util::future::{Either, select};
-use netsuite::FieldState;
+use netsuite::config::{GuestPolicy, OrderRecord};
+use netsuite::{FieldState, NetsuiteClient, NetsuiteConfig};
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
@@ -45,7 +46,10 @@ const NEEDED: [(&str, Level, Option<Level>); 20] = [
 ];
 
 async fn probe(world: &World, needs: &[Need]) -> Vec<Finding> {
-    let client = world.client();
+    probe_by(world, &world.client(), needs).await
+}
+
+async fn probe_by(world: &World, client: &NetsuiteClient, needs: &[Need]) -> Vec<Finding> {
     let cx = Context::new();
     let probing = pin!(client.probe(&cx, needs));
     match select(probing, pin!(world.wake())).await {
@@ -325,4 +329,47 @@ async fn a_refusal_that_names_another_permission_is_told_as_that() {
     let text = format!("{} {}", found[0].detail, found[0].remedy);
     assert!(text.contains("LIST_DEPARTMENT") && text.contains("Manage Roles"), "{text}");
     assert!(!text.contains("TRAN_SALESORD"), "it is granted: {text}");
+}
+
+/// What orders need follows from what they become: nothing is missing that is not needed, and what is needed is tried.
+#[tokio::test]
+async fn what_orders_need_follows_from_the_configuration() {
+    type Configure = fn(&mut NetsuiteConfig);
+    let plain: Configure = |_| {};
+    let cash: Configure = |config| config.orders.record = OrderRecord::CashSale;
+    let deposits: Configure = |config| {
+        config.orders.deposits = serde_json::from_str("{}").ok();
+    };
+    let shared: Configure = |config| {
+        config.orders.guests = GuestPolicy::Shared;
+        config.orders.guest_customer = Some("500".to_owned());
+    };
+    let currencies: Configure = |config| {
+        config.orders.currencies = [("EUR".to_owned(), "1".to_owned())].into();
+    };
+    let below = Some(Level::View);
+    for (configure, permission, below, missed) in [
+        (plain, "TRAN_SALESORD", None, true),
+        (cash, "TRAN_SALESORD", None, false),
+        (cash, "TRAN_CASHSALE", None, true),
+        (cash, "TRAN_CASHSALE", below, true),
+        (plain, "TRAN_CUSTDEP", None, false),
+        (deposits, "TRAN_CUSTDEP", None, true),
+        (plain, "LIST_CUSTJOB", below, true),
+        (shared, "LIST_CUSTJOB", below, false),
+        (plain, "LIST_CURRENCY", None, true),
+        (currencies, "LIST_CURRENCY", None, false),
+    ] {
+        for readable in [true, false] {
+            let world = World::start(LogOn::Oauth2, &[]).await;
+            if !readable {
+                world.emulator.world.deny("ADMI_MANAGEROLES");
+            }
+            take_away(&world, permission, below);
+            let findings = probe_by(&world, &world.client_with(configure), &[Need::WriteOrders]).await;
+            let found = bad(&findings);
+            assert_eq!(!found.is_empty(), missed, "{permission} {readable}: {found:?}");
+            assert!(found.iter().all(|finding| finding.detail.contains(permission)), "{found:?}");
+        }
+    }
 }

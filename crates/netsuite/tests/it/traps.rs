@@ -308,6 +308,53 @@ async fn a_deletion_is_told() {
     assert!(gone, "{seen:?}");
 }
 
+/// One record that cannot be opened must not keep all others from being told of, whichever one it is.
+#[tokio::test]
+async fn a_newest_record_that_is_locked_holds_up_no_feed() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    for id in 700..703 {
+        world.clock.advance(Duration::from_secs(60));
+        world.emulator.world.put_customer(&Customer::person(id, "A", "B", format!("{id}@example.test")));
+    }
+    world.emulator.world.lock("customer", 702, true);
+    let seen = events(&world, client.customer_changes(&Context::new(), None)).await;
+    assert_eq!(keys(&seen).len(), 3, "all others came");
+    assert!(seen.iter().any(|event| matches!(event, FeedEvent::Poison(_))));
+    // The zone is measured by the next one: a wrong configuration is noticed all the same.
+    let wrong = world.client_with(|config| config.time_zone = Some(Zone::named("Asia/Kolkata").unwrap()));
+    let told = driven(&world, wrong.customer_changes(&Context::new(), None).next()).await.unwrap();
+    assert_eq!(told.unwrap_err().code(), "erp.config");
+}
+
+#[tokio::test]
+async fn a_deletion_that_cannot_be_proven_is_a_poison_and_holds_up_no_feed() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    for id in [700, 701] {
+        world.emulator.world.put_customer(&Customer::person(id, "A", "B", format!("{id}@example.test")));
+    }
+    let client = world.client();
+    let cx = Context::new();
+    let since = mark(&events(&world, client.customer_changes(&cx, None)).await);
+    world.clock.advance(Duration::from_secs(60));
+    world.emulator.world.delete("customer", 700);
+    world.emulator.world.delete("customer", 701);
+    let odd = r#"{"status":400,"o:errorDetails":[{"detail":"Error while accessing a resource.","o:errorCode":"USER_ERROR"}]}"#;
+    let fault = Fault::Answer(400, "application/json", odd.into());
+    let rule = Rule { times: 1_000, ..Rule::once(Some("GET"), "/record/v1/customer/700", fault) };
+    world.emulator.server.faults().add(rule);
+    let seen = events(&world, client.customer_changes(&cx, Some(since))).await;
+    let poison = seen.iter().find_map(|event| match event {
+        FeedEvent::Poison(poison) => Some(&poison.key),
+        _ => None,
+    });
+    assert_eq!(poison, Some(&Key::from("netsuite:700")));
+    let gone = seen
+        .iter()
+        .any(|event| matches!(event, FeedEvent::Delete { key, .. } if *key == Key::from("netsuite:701")));
+    assert!(gone, "{seen:?}");
+}
+
 /// Rows that vanish between pages are rows that nobody misses: the list is counted.
 #[tokio::test]
 async fn a_list_that_loses_rows_is_no_list() {

@@ -227,6 +227,20 @@ fn the_servers_clock_is_followed_when_it_refuses_ours() {
     assert!(!refused(&signer, &Method::GET, TELLING, &response), "the same clock is no news");
 }
 
+/// A script of an account that fails at some time stamp has run, and must not run again.
+#[test]
+fn a_time_stamp_that_is_not_oauths_is_no_reason_to_send_again() {
+    let signer = signer(COMMERCE);
+    for (text, again) in [
+        ("{\"message\":\"Invalid timestamp value in field shipDate\"}", false),
+        ("{\"message\":\"The timestamp value in the oauth_timestamp parameter isn't valid.\"}", true),
+    ] {
+        let mut response = answer(400, text);
+        response.headers.insert("date", "Thu, 09 Oct 2025 08:43:20 GMT".parse().unwrap());
+        assert_eq!(refused(&signer, &Method::POST, TELLING, &response), again, "{text}");
+    }
+}
+
 #[test]
 fn nonces_differ_and_nothing_is_signed_in_the_open() {
     let signer = signer(COMMERCE);

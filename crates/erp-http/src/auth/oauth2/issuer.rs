@@ -24,6 +24,8 @@ use std::time::Duration;
 use url::Url;
 
 const ANSWER_MAX: usize = 1 << 20;
+/// As much of an issuer's error code as is kept.
+const CODE_MAX: usize = 100;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -259,13 +261,12 @@ fn refused(error: BasicRequestTokenError<BridgeError>) -> Error {
     match error {
         RequestTokenError::Request(BridgeError(error)) => error,
         RequestTokenError::ServerResponse(answer) => {
-            let code = answer.error().as_ref().to_owned();
+            let code = redact::cut(&redact::text(answer.error().as_ref()), CODE_MAX);
             let mut upstream = Upstream::default().with_code(code.clone());
             if let Some(text) = answer.error_description() {
                 upstream = upstream.with_message(redact::text(text));
             }
-            Error::new(ErrorKind::Auth, format!("the token issuer refused: {}", redact::text(&code)))
-                .with_upstream(upstream)
+            Error::new(ErrorKind::Auth, format!("the token issuer refused: {code}")).with_upstream(upstream)
         }
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => unreadable(),
     }

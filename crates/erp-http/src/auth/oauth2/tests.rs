@@ -317,3 +317,14 @@ fn a_refused_jwt_bearer_is_an_auth_error_with_the_issuers_words() {
     assert_eq!((error.code(), upstream.code.as_deref()), ("erp.auth", Some("invalid_grant")));
     assert_eq!(upstream.message.as_deref(), Some("user hasn't approved this consumer"));
 }
+
+#[test]
+fn what_an_issuer_says_is_kept_short() {
+    let world = world(credentials());
+    let long = "x".repeat(50_000);
+    let refusal = format!(r#"{{"error":"{long}","error_description":"{long}"}}"#);
+    world.script.expect(Step::post("/token").with_json(400, refusal));
+    let error = world.token().unwrap_err();
+    assert_eq!(error.code(), "erp.auth");
+    assert!(format!("{error} {error:?}").len() < 3_000, "{} bytes", error.message().len());
+}
