@@ -1,7 +1,7 @@
 //! Goods that left: ERP → shop.
 
 use super::places::{Places, moves};
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, no_ledger, shared_options};
 use crate::entry::{Admission, Desired};
 use crate::ledger::{Move, Report, Select, Sighting, Turn};
 use crate::step::{Action, LookResult, WriteResult};
@@ -209,7 +209,7 @@ impl Deliveries {
             limit: Some(2),
             ..Select::default()
         };
-        let entries = env.ledger.entries(select).await?;
+        let entries = env.ledger.entries(select).await.map_err(|error| no_ledger(&error))?;
         let order = entries.iter().find(|view| {
             view.entry.receipt.as_ref().is_some_and(|receipt| receipt.native_id == fulfillment.order)
         });

@@ -347,6 +347,12 @@ impl Contact {
     }
 }
 
+/// The ledger could not be asked. That is no fault of the record which needed the answer, so it is tried again; if the ledger
+/// stays broken, the run ends by what is stored next.
+pub(crate) fn no_ledger(error: &Error) -> Error {
+    Error::transient(format!("the ledger could not be asked: {}", error.message()))
+}
+
 /// Runs somebody's mapping; a panic is caught and told.
 pub(crate) async fn caught<T>(work: impl Future<Output = T> + Send) -> Result<T, String> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {

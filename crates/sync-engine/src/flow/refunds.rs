@@ -1,6 +1,6 @@
 //! Money given back: shop → ERP.
 
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, no_ledger, shared_options};
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Ledger, Report, Select, Sighting, Turn};
 use crate::release::Start;
@@ -195,7 +195,7 @@ impl Refunds {
             limit: Some(2),
             ..Select::default()
         };
-        let entries = ledger.entries(select).await?;
+        let entries = ledger.entries(select).await.map_err(|error| no_ledger(&error))?;
         let order = entries.iter().find(|view| view.entry.key == refund.order_key);
         let Some(receipt) = order.and_then(|view| view.entry.receipt.as_ref()) else {
             // The order's own proof may simply not have come yet: this heals, and its deadline bounds it.

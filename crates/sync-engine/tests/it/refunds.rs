@@ -4,10 +4,13 @@ use crate::world::{Bench, MINUTE};
 use erp_core::prelude::*;
 use erp_testkit::reference::CallFault;
 use futures_executor::block_on;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use sync_engine::ledger::{CommitHook, Ledger as _, Verdict};
 use sync_engine::step::{Policy, Verb};
 use sync_engine::tie_out::Category;
-use sync_engine::{Flow, IntoFlow as _, Start, State, SyncEngine};
+use sync_engine::{Flow, IntoFlow as _, SqliteLedger, Start, State, SyncEngine};
 
 fn engine(bench: &Bench) -> SyncEngine {
     let (shop, erp) = (&bench.world.shop, &bench.world.erp);
@@ -85,6 +88,47 @@ fn a_refund_whose_order_has_not_come_waits() {
     assert!(bench.run(&engine, MINUTE).is_none());
     assert_eq!(bench.world.erp.documents_of(&order).len(), 0);
     assert_ne!(bench.state(&refund), State::Held, "it heals when the order comes");
+}
+
+/// A ledger that fails once, when so many more commits are made.
+#[derive(Debug, Default)]
+struct Stumble(AtomicI64);
+
+impl CommitHook for Stumble {
+    fn before_commit(&self) -> Verdict {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 { Verdict::Crash } else { Verdict::Live }
+    }
+    fn after_commit(&self) -> Verdict {
+        Verdict::Live
+    }
+}
+
+#[test]
+fn a_ledger_that_fails_once_at_any_moment_is_no_fault_of_the_refund() {
+    let mut asked_in_vain = 0;
+    for commits in 1..=16 {
+        let mut bench = Bench::new();
+        let stumble = Arc::new(Stumble::default());
+        bench.ledger = SqliteLedger::in_memory(Arc::clone(&stumble) as Arc<dyn CommitHook>).unwrap();
+        let engine = engine(&bench);
+        let order = shipped(&mut bench, &engine);
+        let refund = bench.world.shop.refund(&order, &one_of_each(&bench, &order)).unwrap();
+        stumble.0.store(commits, Ordering::SeqCst);
+        for _ in 0..2 {
+            // It may end by that; then somebody starts it again.
+            let _ = bench.run(&engine, 15 * MINUTE);
+        }
+        let view = bench.view(&refund);
+        let story = block_on(bench.ledger.story(view.id)).unwrap();
+        assert_eq!(
+            (view.entry.state, bench.world.erp.refunds().len()),
+            (State::Settled, 1),
+            "{commits}: {story:?}"
+        );
+        assert!(!story.iter().any(|line| line.text.contains("held")), "{commits}: {story:?}");
+        asked_in_vain += story.iter().filter(|line| line.text.contains("could not be asked")).count();
+    }
+    assert!(asked_in_vain > 0, "the ledger failed between taking the refund and sending it");
 }
 
 /// They ask the ERP nothing, again and again; so they must not be who is sent to see whether it is back.
