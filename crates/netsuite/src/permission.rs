@@ -110,6 +110,7 @@ permissions! {
         TRAN_INVADJST "Adjust Inventory",
         TRAN_INVTRNFR "Transfer Inventory",
         TRAN_TRNFRORD "Transfer Order",
+        TRAN_PURCHORD "Purchase Order",
     }
 }
 
@@ -282,8 +283,7 @@ const WRITE_FULFILLMENTS: &[Want] = &[
 const READ_ORDERS: Want = want("TRAN_SALESORD", Level::View, "read sales orders", Trial::List("salesOrder"));
 const MAKE_RETURNS: Want =
     want("TRAN_RTNAUTH", Level::Create, "make return authorisations", Trial::Form("returnAuthorization"));
-const RECEIVE: Want =
-    want("TRAN_ITEMRCPT", Level::Create, "receive returned goods", Trial::Form("itemReceipt"));
+const RECEIVE: Want = want("TRAN_ITEMRCPT", Level::Create, "receive goods", Trial::Form("itemReceipt"));
 const PAY_BACK: Want = want("TRAN_CASHRFND", Level::Create, "make cash refunds", Trial::Form("cashRefund"));
 const WRITE_CREDITS: &[Want] = &[
     READ_ITEMS,
@@ -300,6 +300,14 @@ const REFUND_CASH_SALES: &[Want] = &[
     READ_CURRENCIES,
     want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale")),
     PAY_BACK,
+];
+const WRITE_MOVEMENTS: &[Want] = &[
+    READ_ITEMS,
+    FIND_TRANSACTIONS,
+    want("TRAN_PURCHORD", Level::View, "read purchase orders", Trial::List("purchaseOrder")),
+    want("TRAN_RTNAUTH", Level::View, "read return authorisations", Trial::List("returnAuthorization")),
+    RECEIVE,
+    want("TRAN_INVTRNFR", Level::Create, "transfer stock", Trial::Form("inventoryTransfer")),
 ];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
@@ -319,6 +327,7 @@ pub(crate) fn wants(need: Need) -> Option<&'static [Want]> {
         Need::ReadFulfillments => READ_FULFILLMENTS,
         Need::WriteFulfillments => WRITE_FULFILLMENTS,
         Need::WriteRefunds => WRITE_CREDITS,
+        Need::WriteMovements => WRITE_MOVEMENTS,
         _ => return None,
     })
 }
@@ -363,6 +372,7 @@ mod tests {
             Need::ReadPrices,
             Need::ReadFulfillments,
             Need::WriteRefunds,
+            Need::WriteMovements,
         ];
         for want in needs.into_iter().flat_map(|need| wants(need).unwrap()) {
             let permission = by_id(want.id).unwrap_or_else(|| panic!("{} is not in the table", want.id));
