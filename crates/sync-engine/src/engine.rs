@@ -363,12 +363,14 @@ fn check_beside(flows: &[Flow], flow: &Flow) -> Result<()> {
     let systems = |flow: &Flow| (flow.source().system, flow.target().system);
     for name in &flow.beside {
         let fits = |other: &Flow| {
-            other.name == *name && other.pipe.record() == "fulfillments" && systems(other) == systems(flow)
+            other.name == *name
+                && ["fulfillments", "movements"].contains(&other.pipe.record())
+                && systems(other) == systems(flow)
         };
         if !flows.iter().any(fits) {
             return Err(Error::config(format!(
-                "flow {} counts beside the movements of {name}, which must be a flow of fulfillments between the same systems; \
-                 add it, or take movements_by away",
+                "flow {} counts beside the movements of {name}, which must be a flow of fulfillments or movements between the \
+                 same systems; add it, or take movements_by away",
                 flow.name
             )));
         }

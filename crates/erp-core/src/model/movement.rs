@@ -116,6 +116,16 @@ impl StockMovement {
         self
     }
 
+    /// The same with other names of its places.
+    #[must_use]
+    pub fn with_places(mut self, name: impl Fn(&LocationId) -> LocationId) -> Self {
+        match &mut self.route {
+            MovementRoute::Receipt { to, .. } => *to = name(to),
+            MovementRoute::Transfer { from, to } => (*from, *to) = (name(from), name(to)),
+        }
+        self
+    }
+
     /// What it changes at which place: less where goods lay, more where they lie now.
     pub fn changes(&self) -> impl Iterator<Item = (&Sku, &LocationId, Decimal)> {
         let (from, to) = match &self.route {
@@ -184,6 +194,11 @@ mod tests {
         .with_lines(lines(&[5]));
         let changes: Vec<_> = came.changes().map(|(_, place, by)| (place.as_str(), by)).collect();
         assert_eq!(changes, [("east", Decimal::from(5))]);
+        let other = |place: &LocationId| LocationId::from(format!("hall {place}").as_str());
+        let renamed = [moved.with_places(other), came.clone().with_places(other)];
+        let changes = renamed.iter().flat_map(StockMovement::changes);
+        let places: Vec<_> = changes.map(|(_, place, _)| place.as_str()).collect();
+        assert_eq!(places, ["hall east", "hall west", "hall east"]);
         let kept: StockMovement = serde_json::from_str(&serde_json::to_string(&came).unwrap()).unwrap();
         assert_eq!(kept, came);
     }

@@ -81,6 +81,11 @@ impl ReferenceWarehouse {
         self.system.look(|shelves, _| shelves.stock.insert(at, on_hand));
     }
 
+    /// Forgets a product.
+    pub fn forget_sku(&self, sku: &Sku) {
+        self.system.look(|shelves, _| shelves.stock.retain(|(known, _), _| known != sku));
+    }
+
     /// What lies at a place.
     pub fn stock_now(&self, sku: &Sku, location: &LocationId) -> Option<Decimal> {
         self.system.look(|shelves, _| shelves.stock.get(&(sku.clone(), location.clone())).copied())

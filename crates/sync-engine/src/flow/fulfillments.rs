@@ -1,13 +1,12 @@
 //! Goods that left: ERP → shop.
 
-use super::inventory::written;
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
+use super::places::{Places, moves};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, shared_options};
 use crate::entry::{Admission, Desired};
 use crate::ledger::{Move, Report, Select, Sighting, Turn};
 use crate::step::{Action, LookResult, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
-use erp_core::Decimal;
 use erp_core::connector::Identity;
 use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
@@ -18,7 +17,6 @@ use erp_core::model::{Fulfillment, FulfillmentSubmission};
 use erp_core::outcome::LineLink;
 use erp_core::roles::{FulfillmentSink, FulfillmentSource};
 use futures_util::StreamExt as _;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,27 +151,13 @@ struct Deliveries {
     notify_within: Option<Duration>,
 }
 
-/// What the sink calls the places of the source.
-#[derive(Debug, Clone, Default)]
-struct Places {
-    named: BTreeMap<LocationId, LocationId>,
-    same: bool,
-}
-
-impl Places {
-    fn of(&self, shipped: &Fulfillment) -> Option<LocationId> {
-        let place = shipped.location.as_ref()?;
-        self.named.get(place).or(self.same.then_some(place)).cloned()
-    }
-}
-
 fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
     let freshness = Freshness { version: observed.version, read_started: observed.read_started };
     let Observed { key, label, record, raw, .. } = observed;
     let lines: Vec<_> =
         record.lines.iter().map(|line| (&line.native_line, line.quantity.normalize().to_string())).collect();
     let tracking: Vec<_> = record.tracking.iter().map(|parcel| &parcel.number).collect();
-    let moves = places.of(&record).map(|place| moves(&record, &place)).unwrap_or_default();
+    let place = place_of(&record, places);
     Sighting {
         ordering: Some(format!("order {}", record.order)),
         desired: Desired {
@@ -188,25 +172,21 @@ fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
         payload: serde_json::to_vec(&record).map(Bytes::from).unwrap_or_default(),
         raw,
         reserves: Vec::new(),
-        moves,
+        moves: place.map(|place| left(&record, &place)).unwrap_or_default(),
         key,
         label,
     }
 }
 
+/// What the sink calls the place that goods left.
+fn place_of(shipped: &Fulfillment, places: &Places) -> Option<LocationId> {
+    places.of(shipped.location.as_ref()?)
+}
+
 /// What left a place, by product.
-fn moves(shipped: &Fulfillment, place: &LocationId) -> Vec<Move> {
-    let mut left: BTreeMap<String, Decimal> = BTreeMap::new();
-    for line in &shipped.lines {
-        *left.entry(line.sku.as_str().to_uppercase()).or_default() += line.quantity;
-    }
-    let of = |(sku, quantity): (String, Decimal)| Move {
-        sku,
-        place: place.clone(),
-        change: -quantity,
-        at: shipped.shipped_at,
-    };
-    left.into_iter().map(of).collect()
+fn left(shipped: &Fulfillment, place: &LocationId) -> Vec<Move> {
+    let changes = shipped.lines.iter().map(|line| (&line.sku, place, -line.quantity));
+    moves(changes, shipped.shipped_at)
 }
 
 impl Deliveries {
@@ -216,7 +196,7 @@ impl Deliveries {
         let (native, lines) = self.order_of(&fulfillment, env).await?;
         let notify =
             self.notify_within.is_some_and(|span| env.clock.now().since(fulfillment.shipped_at) <= span);
-        let location = self.places.of(&fulfillment);
+        let location = place_of(&fulfillment, &self.places);
         Ok(FulfillmentSubmission::new(fulfillment, native, lines).with_notify(notify).with_location(location))
     }
 
@@ -290,10 +270,7 @@ impl Pipe for Deliveries {
                     Err(error) => Answer::untried(Report::Written(WriteResult::Failed(error))),
                     Ok(submission) => {
                         let items = [submission];
-                        match caught(self.sink.submit_fulfillments(cx, &items)).await {
-                            Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
-                            Err(panic) => Answer::untried(Report::Written(WriteResult::Panicked(panic))),
-                        }
+                        Answer::of_one(self.sink.submit_fulfillments(cx, &items)).await
                     }
                 },
             };

@@ -82,8 +82,9 @@ impl InventoryFlow {
         self
     }
 
-    /// The readings are counts of a warehouse whose movements that flow posts in the sink, each as a document of its own.
-    /// May be said of several flows. A figure is sent once all of them have been read beyond the instant of the count, and
+    /// The readings are counts of a warehouse whose movements that flow ([fulfilments](Flow::fulfillments) or
+    /// [movements](Flow::movements)) posts in the sink, each as a document of its own. May be said of several flows: what
+    /// none of them tells is taken for missing or found. A figure is sent once all of them have been read beyond the instant of the count, and
     /// what they still have under way is added, so that the sink is told only what no movement explains.
     #[must_use]
     pub fn movements_by(mut self, flow: impl Into<String>) -> Self {

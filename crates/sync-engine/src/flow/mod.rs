@@ -4,7 +4,9 @@ mod counts;
 mod customers;
 mod fulfillments;
 mod inventory;
+mod movements;
 mod orders;
+mod places;
 mod prices;
 mod refunds;
 
@@ -13,6 +15,7 @@ pub use customers::{CustomerFlow, Namesake};
 pub use fulfillments::FulfillmentFlow;
 pub use inventory::InventoryFlow;
 pub(crate) use inventory::{Stock, in_the_shop, shop_quantity};
+pub use movements::MovementFlow;
 pub use orders::{OrderFlow, order_digest};
 pub(crate) use orders::{Orders, half};
 pub use prices::PriceFlow;
@@ -21,6 +24,7 @@ pub use refunds::RefundFlow;
 
 use crate::entry::Cause;
 use crate::ledger::{Ledger, Report, Sighting, Turn};
+use crate::release::Start;
 use crate::step::{LookResult, Policy, Proof, WriteResult};
 use crate::trigger::Trigger;
 use async_trait::async_trait;
@@ -30,7 +34,7 @@ use erp_core::error::{Error, ErrorKind, Result};
 use erp_core::feed::{Feed, FeedEvent, Watermark};
 use erp_core::model::Components;
 use erp_core::money::Currency;
-use erp_core::outcome::Found;
+use erp_core::outcome::{Found, Outcome};
 use erp_core::time::{Clock, Timestamp};
 use futures_util::FutureExt as _;
 use std::fmt;
@@ -142,6 +146,22 @@ impl Options {
             )));
         }
         Ok(())
+    }
+
+    /// From when on a flow takes records that change the books; `None` is when it first ran.
+    ///
+    /// # Errors
+    /// `Config` if nobody said it, or not as a time.
+    pub(crate) fn begins(&self, start: Option<&Start>, records: &str) -> Result<Option<Timestamp>> {
+        match start {
+            Some(Start::Now) => Ok(None),
+            Some(Start::At(at)) => Ok(Some(*at)),
+            Some(Start::AfterNumber(_)) | None => Err(Error::config(format!(
+                "flow {} has no start: say starting(Start::Now) or At(time), so that the first run does not post years of \
+                 {records}",
+                self.name
+            ))),
+        }
     }
 }
 
@@ -275,6 +295,27 @@ impl Answer {
                 let cause = Cause::new(format!("several {kind}"), text, "remove all but one, then retry");
                 looked(LookResult::Unclear(cause))
             }
+        }
+    }
+
+    /// The same where a document is never revised: one that was found is what was sent, and if that is not what the source
+    /// wants by now, it is different.
+    pub(crate) fn unless_changed(mut self, turn: &Turn) -> Self {
+        let sent = turn.entry.sent.unwrap_or(turn.entry.desired.digest);
+        self.report = match self.report {
+            Report::Looked(began, LookResult::Equal(proof)) if sent != turn.entry.desired.digest => {
+                Report::Looked(began, LookResult::Different(proof.receipt))
+            }
+            report => report,
+        };
+        self
+    }
+
+    /// What came of a write of one record.
+    pub(crate) async fn of_one(write: impl Future<Output = Vec<Outcome>> + Send) -> Self {
+        match caught(write).await {
+            Ok(mut outcomes) => outcomes.pop().map_or_else(orders::silent, inventory::written),
+            Err(panic) => Self::untried(Report::Written(WriteResult::Panicked(panic))),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Money given back: shop → ERP.
 
-use super::inventory::written;
-use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
+use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, shared_options};
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Report, Select, Sighting, Turn};
 use crate::release::Start;
@@ -75,17 +74,7 @@ impl IntoFlow for RefundFlow {
         let Some(sink) = self.sink.capabilities().refund_sink else {
             return Err(Error::config(format!("{} takes no refunds", self.sink.identity().system)));
         };
-        let start = match self.start {
-            Some(Start::Now) => None,
-            Some(Start::At(at)) => Some(at),
-            Some(Start::AfterNumber(_)) | None => {
-                return Err(Error::config(format!(
-                    "flow {} has no start: say starting(Start::Now) or At(time), so that the first run does not post \
-                     years of refunds",
-                    self.options.name
-                )));
-            }
-        };
+        let start = self.options.begins(self.start.as_ref(), "refunds")?;
         let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
@@ -212,7 +201,7 @@ impl Refunds {
             Ok(submission) => submission,
         };
         let found = self.sink.find_refund(cx, &turn.entry.key, &submission.order).await;
-        Answer::found(began, found, "refunds")
+        Answer::found(began, found, "refunds").unless_changed(turn)
     }
 }
 
@@ -246,10 +235,7 @@ impl Pipe for Refunds {
                     Err(error) => Answer::untried(Report::Written(WriteResult::Failed(error))),
                     Ok(submission) => {
                         let items = [submission];
-                        match caught(self.sink.submit_refunds(cx, &items)).await {
-                            Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
-                            Err(panic) => Answer::untried(Report::Written(WriteResult::Panicked(panic))),
-                        }
+                        Answer::of_one(self.sink.submit_refunds(cx, &items)).await
                     }
                 },
             };

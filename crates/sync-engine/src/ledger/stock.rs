@@ -4,7 +4,7 @@ use super::rows::{from_micro, to_micro};
 use super::schema::broken;
 use super::store::Store;
 use super::{Move, Reserved, Told};
-use crate::entry::Entry;
+use crate::entry::{Entry, State};
 use erp_core::error::Result;
 use erp_core::id::LocationId;
 use erp_core::time::Timestamp;
@@ -80,7 +80,15 @@ impl Store {
         Ok(all)
     }
 
-    pub(super) fn keep_moves(&self, id: i64, flow: &str, moves: &[Move]) -> Result<()> {
+    /// Keeps what a record moved. What it no longer says it moved is forgotten, unless something that was sent may have moved
+    /// it in the target, and nobody knows yet.
+    pub(super) fn keep_moves(&self, id: i64, flow: &str, moves: &[Move], entry: &Entry) -> Result<()> {
+        if entry.state == State::Settled || !entry.may_be_there() {
+            self.db
+                .prepare_cached("DELETE FROM moves WHERE entry = ?1")
+                .and_then(|mut forget| forget.execute([id]))
+                .map_err(broken)?;
+        }
         for Move { sku, place, change, at } in moves {
             self.db
                 .prepare_cached(
@@ -96,11 +104,11 @@ impl Store {
     }
 
     pub(super) fn moves(&self, flow: &str, since: Timestamp) -> Result<Vec<(Move, Told)>> {
-        // What was ever sent and is not settled now may be there, or be there in another shape. So may what happened before
+        // What was ever sent, or found there, and is not settled now may be there, or be there in another shape. So may what happened before
         // this ledger was new, or put back from a copy: another one may have sent it. Who is held without ever having been
         // sent by this one was refused by a sink that looks first.
         const OPEN: &str = "SELECT m.sku, m.place, m.change, m.at, \
-             CASE WHEN e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL \
+             CASE WHEN e.state IN ('sending', 'accepted', 'in_doubt') OR e.sent IS NOT NULL OR e.native_id IS NOT NULL \
              OR (m.at < ?2 AND e.state <> 'held') THEN 2 ELSE 1 END \
              FROM entries e JOIN moves m ON m.entry = e.id \
              WHERE e.flow = ?1 AND e.state <> 'settled' AND e.state NOT IN ('written_off', 'excluded')";

@@ -285,7 +285,7 @@ impl Store {
             self.tell(id, now, step.story.as_deref())?;
             self.keep_raw(id, now, raw.as_deref())?;
             self.reserve(id, flow, &reserves, &step.entry, true, now)?;
-            self.keep_moves(id, flow, &moves)?;
+            self.keep_moves(id, flow, &moves, &step.entry)?;
             if step.entry.state.is_at_rest() {
                 self.wake_followers(&step.entry, now)?;
             }
@@ -316,7 +316,10 @@ impl Store {
             self.keep_raw(id, now, raw.as_deref())?;
             count.changed += 1;
         }
-        self.keep_moves(id, flow, &moves)?;
+        // What cannot be read any more moved what it moved.
+        if !payload.is_empty() {
+            self.keep_moves(id, flow, &moves, &step.entry)?;
+        }
         self.reserve(id, flow, &reserves, &step.entry, false, now)
     }
 

@@ -7,6 +7,7 @@ mod flows;
 mod hints;
 mod lanes;
 mod ledger_file;
+mod movements;
 mod operators;
 mod prices;
 mod refunds;

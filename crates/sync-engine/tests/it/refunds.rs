@@ -103,6 +103,26 @@ fn a_refund_that_changes_after_it_was_booked_is_told_and_not_taken_for_done() {
     assert_eq!(bench.world.erp.refunds().len(), 1);
 }
 
+/// The answer of the first was lost, and the refund was another one before anybody looked.
+#[test]
+fn a_refund_that_changes_while_nobody_knows_whether_it_was_booked_is_not_taken_for_done() {
+    let mut bench = Bench::new();
+    let engine = engine(&bench);
+    let order = shipped(&mut bench, &engine);
+    bench.faults.once("refunds.create", CallFault::AnswerLost);
+    bench.faults.times("refunds.find", 1, 8, CallFault::NeverSent);
+    let refund = bench.world.shop.refund(&order, &one_of_each(&bench, &order)).unwrap();
+    assert!(bench.run(&engine, 5 * MINUTE).is_none());
+    assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::InDoubt, 1));
+    assert!(bench.world.shop.change_refund(&refund, |refund| {
+        *refund = refund.clone().with_adjustments(Dual::same(Decimal::TEN), Dual::ZERO);
+    }));
+    assert!(bench.run(&engine, 60 * MINUTE).is_none());
+    assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Held, 1));
+    let cause = format!("{:?}", bench.view(&refund).entry.cause);
+    assert!(cause.contains("changed this refund after it was booked"), "{cause}");
+}
+
 #[test]
 fn what_was_given_back_before_the_start_is_not_booked_and_a_start_must_be_said() {
     let mut bench = Bench::new();
