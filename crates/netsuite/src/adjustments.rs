@@ -5,7 +5,7 @@
 //! external id made of it. Counts are never mirrored: where nothing differs, or less than the threshold, nothing is posted.
 
 use crate::client::NetsuiteClient;
-use crate::config::{AdjustmentConfig, InventoryConfig};
+use crate::config::AdjustmentConfig;
 use crate::lookup::Item;
 use crate::posting::Posted;
 use crate::suiteql::SuiteQl;
@@ -65,15 +65,16 @@ impl NetsuiteClient {
         let skus: BTreeSet<&Sku> = puts.iter().map(|put| &put.sku).collect();
         let items = self.items(cx, &skus).await?;
         let ids: BTreeSet<&str> = items.values().map(|item| item.id.as_str()).collect();
+        let config = &self.config().inventory;
         let places: BTreeSet<String> =
-            puts.iter().filter_map(|put| location_of(&self.config().inventory, put).ok()).collect();
+            puts.iter().filter_map(|put| config.location_of(&put.location, "location").ok()).collect();
         let mut figures = BTreeMap::new();
         let mut read = self.now();
         // Few enough that the answer fits one page, whatever the number of places.
         let at_once = (1000 / places.len().max(1)).max(1);
         for part in ids.into_iter().collect::<Vec<_>>().chunks(at_once) {
             let query = SuiteQl::new("SELECT a.item, a.location, a.quantityonhand FROM ")
-                .column(&crate::suiteql::Column::new(&self.config().inventory.table)?)
+                .column(&crate::suiteql::Column::new(&config.table)?)
                 .then(" a WHERE a.item IN ")
                 .bind_list(part.iter().copied())
                 .then(" AND a.location IN ")
@@ -108,7 +109,7 @@ impl NetsuiteClient {
             let text = format!("NetSuite knows no item {}", put.sku);
             Error::invalid("sku", "netsuite.item_unknown", text)
         })?;
-        let location = location_of(config, put)?;
+        let location = config.location_of(&put.location, "location")?;
         let place = format!("{}@{location}", item.id);
         let held = figures.get(&(item.id.clone(), location.clone())).copied().unwrap_or_default();
         let difference = put.quantity.value.saturating_sub(held);
@@ -170,22 +171,4 @@ fn adjustment(
         .with("inventory", vec![line]);
     body.put_some("subsidiary", config.subsidiary.as_ref().map(RecordRef::id));
     body
-}
-
-/// The one location that a count is about.
-fn location_of(config: &InventoryConfig, put: &InventoryPut) -> Result<String> {
-    let place = config.places.iter().find(|place| place.name == put.location);
-    let numeric = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
-    match place.map(|place| place.locations.as_slice()) {
-        Some([only]) => Ok(only.clone()),
-        Some(_) => {
-            let text = format!("{} is made of several locations; a count belongs to one", put.location);
-            Err(Error::invalid("location", "netsuite.place_of_several", text))
-        }
-        None if numeric(put.location.as_str()) => Ok(put.location.as_str().to_owned()),
-        None => {
-            let text = format!("nothing says which location {} is; add it to inventory.places", put.location);
-            Err(Error::invalid("location", "netsuite.location_unknown", text))
-        }
-    }
 }

@@ -14,7 +14,7 @@ use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
 use erp_core::roles::{
     CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-    OrderSink, PriceSource, RefundSink,
+    MovementSink, OrderSink, PriceSource, RefundSink,
 };
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::auth::oauth2::OAuth2;
@@ -221,6 +221,9 @@ impl Connector for NetsuiteClient {
         );
         capabilities.refund_sink =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon));
+        // One at a time: two receipts of one order would both count on what it has open.
+        capabilities.movement_sink =
+            Some(SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon));
         if let Some(adjustments) = &config.inventory.adjustments {
             let sink = SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon);
             capabilities.inventory_sink = Some(sink.with_bulk(100, 1).with_tolerance(adjustments.threshold));
@@ -251,6 +254,10 @@ impl Connector for NetsuiteClient {
     }
 
     fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn movement_sink(&self) -> Option<Arc<dyn MovementSink>> {
         Some(Arc::new(self.clone()))
     }
 

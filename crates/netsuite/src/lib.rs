@@ -28,6 +28,7 @@
 //! | refund sink | record service | return authorisation, item receipt, credit memo or cash refund, each under an external id of its own |
 //! | inventory sink | record service | counts of a warehouse: an adjustment of what still differs, once for each count |
 //! | fulfilment sink | record service | a warehouse's shipments as item fulfilments, on the first open day |
+//! | movement sink | record service | a warehouse's receipts of purchase orders and returns as item receipts, its transfers as inventory transfers, on the first open day |
 //! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
 //!
 //! # Our key
@@ -121,6 +122,7 @@ mod jobs;
 mod key;
 mod lookup;
 mod map;
+mod movements;
 mod orders;
 mod permission;
 mod posting;

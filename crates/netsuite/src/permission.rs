@@ -110,6 +110,7 @@ permissions! {
         TRAN_INVADJST "Adjust Inventory",
         TRAN_INVTRNFR "Transfer Inventory",
         TRAN_TRNFRORD "Transfer Order",
+        TRAN_PURCHORD "Purchase Order",
     }
 }
 
@@ -288,8 +289,7 @@ const READ_ORDERS: Want = want("TRAN_SALESORD", Level::View, "read sales orders"
 const READ_CASH_SALES: Want = want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale"));
 const MAKE_RETURNS: Want =
     want("TRAN_RTNAUTH", Level::Create, "make return authorisations", Trial::Form("returnAuthorization"));
-const RECEIVE: Want =
-    want("TRAN_ITEMRCPT", Level::Create, "receive returned goods", Trial::Form("itemReceipt"));
+const RECEIVE: Want = want("TRAN_ITEMRCPT", Level::Create, "receive goods", Trial::Form("itemReceipt"));
 const PAY_BACK: Want = want("TRAN_CASHRFND", Level::Create, "make cash refunds", Trial::Form("cashRefund"));
 const WRITE_CREDITS: &[Want] = &[
     READ_ITEMS,
@@ -302,6 +302,14 @@ const WRITE_CREDITS: &[Want] = &[
 const WRITE_CASH_REFUNDS: &[Want] =
     &[READ_ITEMS, READ_CURRENCIES, READ_ORDERS, MAKE_RETURNS, RECEIVE, PAY_BACK];
 const REFUND_CASH_SALES: &[Want] = &[READ_ITEMS, READ_CURRENCIES, READ_CASH_SALES, PAY_BACK];
+const WRITE_MOVEMENTS: &[Want] = &[
+    READ_ITEMS,
+    FIND_TRANSACTIONS,
+    want("TRAN_PURCHORD", Level::View, "read purchase orders", Trial::List("purchaseOrder")),
+    want("TRAN_RTNAUTH", Level::View, "read return authorisations", Trial::List("returnAuthorization")),
+    RECEIVE,
+    want("TRAN_INVTRNFR", Level::Create, "transfer stock", Trial::Form("inventoryTransfer")),
+];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
@@ -320,6 +328,7 @@ pub(crate) fn wants(need: Need, config: &NetsuiteConfig) -> Option<Vec<Want>> {
         Need::ReadFulfillments => READ_FULFILLMENTS,
         Need::WriteFulfillments => WRITE_FULFILLMENTS,
         Need::WriteRefunds => refund_wants(config),
+        Need::WriteMovements => WRITE_MOVEMENTS,
         _ => return None,
     };
     Some(readable(config, wants.to_vec()))
@@ -385,6 +394,7 @@ mod tests {
             Need::ReadPrices,
             Need::ReadFulfillments,
             Need::WriteRefunds,
+            Need::WriteMovements,
         ];
         let account = crate::AccountId::new("1234567").unwrap();
         let mut config = NetsuiteConfig::new(account, crate::NetsuiteAuth::tba("c", "s", "t", "s"));

@@ -5,9 +5,11 @@
 //! and whoever sent it is told.
 
 use crate::client::NetsuiteClient;
-use crate::wire::Body;
+use crate::wire::{Body, Record, RecordRef};
 use erp_core::context::Context;
-use erp_core::error::{Error, Result};
+use erp_core::error::{Effect, Error, ErrorKind, Result};
+use erp_core::id::NativeId;
+use erp_core::outcome::Receipt;
 use erp_core::time::{Date, Timestamp, Zone};
 use std::future::Future;
 
@@ -19,6 +21,22 @@ const MONTHS_MAX: usize = 24;
 pub(crate) struct Posted<T> {
     pub(crate) what: T,
     pub(crate) warnings: Vec<String>,
+}
+
+/// A document of ours as it was read.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) id: String,
+    pub(crate) record: Record,
+    pub(crate) at: Timestamp,
+}
+
+impl Document {
+    /// Proof that it is there, without what it holds.
+    pub(crate) fn receipt(&self) -> Result<Receipt> {
+        let number = self.record.filled("tranId")?.unwrap_or_else(|| self.id.clone());
+        Ok(Receipt::new(NativeId::new(&self.id), number, self.at))
+    }
 }
 
 /// The code of a refusal for a closed period.
@@ -40,6 +58,54 @@ impl NetsuiteClient {
     /// The zone in which days are told, as far as it is known.
     pub(crate) fn own_zone(&self) -> Zone {
         self.config().time_zone.clone().unwrap_or(Zone::UTC)
+    }
+
+    /// The document of a kind that has this external id.
+    pub(crate) async fn document(
+        &self,
+        cx: &Context,
+        kind: &str,
+        external: &str,
+    ) -> Result<Option<Document>> {
+        let Some((record, at)) = self.record(cx, kind, &RecordRef::external(external)).await? else {
+            return Ok(None);
+        };
+        // A service that ignores the id would make every document look like ours.
+        if record.text("externalId")? != external {
+            return Err(Error::malformed("NetSuite answered with another document than was asked for"));
+        }
+        Ok(Some(Document { id: record.required("id")?, record, at }))
+    }
+
+    /// Posts as [`post_dated`](Self::post_dated) does and reads what was made. A refusal is none where `find` finds it
+    /// nevertheless: it was posted meanwhile by a request whose answer was lost.
+    pub(crate) async fn post_once<P, Made, F, Sought>(
+        &self,
+        cx: &Context,
+        at: Timestamp,
+        body: &Body,
+        post: P,
+        find: F,
+    ) -> Result<Posted<Document>>
+    where
+        P: Fn(Body) -> Made,
+        Made: Future<Output = Result<String>>,
+        F: Fn() -> Sought,
+        Sought: Future<Output = Result<Option<Document>>>,
+    {
+        match self.post_dated(cx, at, body, post).await {
+            Ok(Posted { warnings, .. }) => {
+                let gone = || Error::new(ErrorKind::Conflict, "what was posted is not there any more");
+                let found = find().await.and_then(|found| found.ok_or_else(gone));
+                let what = found.map_err(|error| error.with_effect(Effect::Applied))?;
+                Ok(Posted { what, warnings })
+            }
+            Err(error) if error.effect() == Effect::None => match find().await {
+                Ok(Some(what)) => Ok(Posted { what, warnings: Vec::new() }),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Posts on the day of `at`, or on the first open day after it.

@@ -12,8 +12,8 @@ use crate::wire::{Body, RecordRef};
 use async_trait::async_trait;
 use erp_core::Decimal;
 use erp_core::context::Context;
-use erp_core::error::{Effect, Error, ErrorKind, Result};
-use erp_core::id::{Key, LocationId, NativeId};
+use erp_core::error::{Effect, Error, Result};
+use erp_core::id::{Key, NativeId};
 use erp_core::model::FulfillmentSubmission;
 use erp_core::outcome::{Found, Outcome, Outcomes, Receipt};
 use erp_core::roles::FulfillmentSink;
@@ -34,20 +34,20 @@ impl FulfillmentSink for NetsuiteClient {
     }
 
     async fn find_fulfillment(&self, cx: &Context, key: &Key, _: &NativeId) -> Result<Found> {
-        let found = self.record(cx, KIND, &RecordRef::external(external_id(key)?)).await?;
-        let Some((record, at)) = found else { return Ok(Found::Absent) };
-        let id = record.required("id")?;
-        let number = record.filled("tranId")?.unwrap_or_else(|| id.clone());
-        Ok(Found::Whole(Receipt::new(NativeId::new(id), number, at)))
+        Ok(match self.document(cx, KIND, &external_id(key)?).await? {
+            Some(document) => Found::Whole(document.receipt()?),
+            None => Found::Absent,
+        })
     }
 }
 
 impl NetsuiteClient {
     async fn ship(&self, cx: &Context, item: &FulfillmentSubmission) -> Result<Receipt> {
         let shipped = &item.fulfillment;
+        let external = external_id(&shipped.key)?;
         // An order that has shipped in whole refuses a second fulfilment for its quantities, not for the key.
-        if let Found::Whole(receipt) = self.find_fulfillment(cx, &shipped.key, &item.order).await? {
-            return Ok(receipt);
+        if let Some(document) = self.document(cx, KIND, &external).await? {
+            return document.receipt();
         }
         let order = RecordRef::id(item.order.as_str());
         let Some((record, _)) = self.record(cx, "salesOrder", &order).await? else {
@@ -55,26 +55,13 @@ impl NetsuiteClient {
             return Err(Error::invalid("order", "netsuite.order_unknown", text));
         };
         let held = Held::of(&self.config().orders, &record)?;
-        let body = fulfilment(&self.config().inventory, item, &held, &external_id(&shipped.key)?)?;
+        let body = fulfilment(&self.config().inventory, item, &held, &external)?;
         let order = &order;
         let post =
             |body: Body| async move { self.transform_record(cx, "salesOrder", order, KIND, &body).await };
-        match self.post_dated(cx, shipped.shipped_at, &body, post).await {
-            Ok(Posted { warnings, .. }) => match self.find_fulfillment(cx, &shipped.key, &item.order).await {
-                Ok(Found::Whole(receipt)) => Ok(receipt.with_warnings(warnings)),
-                Ok(_) => Err(Error::new(
-                    ErrorKind::Conflict,
-                    "the fulfilment was posted and is not there any more",
-                )
-                .with_effect(Effect::Applied)),
-                Err(error) => Err(error.with_effect(Effect::Applied)),
-            },
-            // Posted meanwhile by a create whose answer was lost.
-            Err(error) => match self.find_fulfillment(cx, &shipped.key, &item.order).await {
-                Ok(Found::Whole(receipt)) if error.effect() == Effect::None => Ok(receipt),
-                _ => Err(error),
-            },
-        }
+        let find = || self.document(cx, KIND, &external);
+        let Posted { what, warnings } = self.post_once(cx, shipped.shipped_at, &body, post, find).await?;
+        Ok(what.receipt().map_err(|e| e.with_effect(Effect::Applied))?.with_warnings(warnings))
     }
 }
 
@@ -114,7 +101,11 @@ fn fulfilment(
             return Err(Error::invalid(format!("lines[{index}].quantity"), "netsuite.more_than_open", text));
         }
     }
-    let location = location_of(config, item.location.as_ref().or(shipped.location.as_ref()))?;
+    let place = item.location.as_ref().or(shipped.location.as_ref()).ok_or_else(|| {
+        let text = "nothing says where the goods left from";
+        Error::invalid("location", "netsuite.location_unknown", text)
+    })?;
+    let location = config.location_of(place, "location")?;
     let mut lines = Vec::new();
     for line in held.iter().filter(|line| line.quantity.is_some() && !line.closed) {
         let number = line.number.parse::<i64>().map(Decimal::from).unwrap_or_default();
@@ -145,17 +136,4 @@ fn fulfilment(
         body.put("package", parcels);
     }
     Ok(body)
-}
-
-fn location_of(config: &InventoryConfig, place: Option<&LocationId>) -> Result<String> {
-    let unknown = |text: String| Error::invalid("location", "netsuite.location_unknown", text);
-    let place = place.ok_or_else(|| unknown("nothing says where the goods left from".to_owned()))?;
-    let known =
-        config.places.iter().find(|known| known.name == *place).map(|known| known.locations.as_slice());
-    match known {
-        Some([only]) => Ok(only.clone()),
-        Some(_) => Err(unknown(format!("{place} is made of several locations; goods leave one"))),
-        None if place.as_str().bytes().all(|b| b.is_ascii_digit()) => Ok(place.as_str().to_owned()),
-        None => Err(unknown(format!("nothing says which location {place} is; add it to inventory.places"))),
-    }
 }

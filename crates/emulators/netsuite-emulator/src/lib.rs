@@ -32,7 +32,7 @@
 //! | --- | --- |
 //! | log-on | client credentials with a signed assertion (ES* and PS*), scopes with boxes to tick, and OAuth 1.0a with HMAC-SHA256; both verified as NetSuite says, with an audit trail |
 //! | record service | create, read (`fields`, sublists and lines as resources), update, upsert by `eid:`, delete, list with `q=`, `replace`, forms, the metadata catalogue |
-//! | transforms | order to fulfilment, invoice, cash sale, return; return to receipt, credit, refund; invoice to credit; cash sale to refund |
+//! | transforms | order to fulfilment, invoice, cash sale, return; return to receipt, credit, refund; purchase order to receipt; invoice to credit; cash sale to refund |
 //! | jobs | `respond-async` with idempotency keys; batches of up to 100 records; of the jobs that are over the last thousand are kept |
 //! | SuiteQL | a parsed subset of Oracle's dialect over items, stock, prices, customers, transactions, lines and their links, parcels, deletions, periods, roles, log-ons |
 //! | SOAP | `upsertList` of sales orders with legacy tax and `getItemAvailability` at endpoint 2025.2, by token passport; faults, and a status for each record |
@@ -47,7 +47,8 @@
 //! # What it does not emulate
 //!
 //! Scripts and workflows beyond a lock and a RESTlet; the rest of SOAP; reads in batches; serial and lot numbers; bins; item groups;
-//! promotions; transfer orders; the general ledger.
+//! promotions; transfer orders; the general ledger; units of measure; overage on receipts, which an account may allow and this
+//! one does not; whether a transfer may leave less than nothing, which this one lets it.
 
 mod access;
 mod auth;
@@ -59,6 +60,7 @@ mod meta;
 mod options;
 mod posting;
 mod product;
+mod purchase;
 mod query;
 mod quirk;
 mod records;
@@ -82,7 +84,7 @@ pub use lanes::LaneCount;
 pub use options::NetsuiteOptions;
 pub use quirk::{Quirk, UnknownQuirk};
 pub use restlet::{RestletCall, ScriptError};
-pub use seed::{Customer, Item, NetsuiteSeed, Price};
+pub use seed::{Customer, Item, NetsuiteSeed, Price, PurchaseOrder};
 pub use world::{LineView, NetsuiteWorld, OrderView, Parcel};
 
 use auth::{Credentials, Door};

@@ -81,6 +81,11 @@ const LISTS: &[(&str, &str)] = &[
     ("member", "item ref:item; quantity num"),
     ("applyLine", "apply flag; doc ref:transaction; amount num"),
     ("adjustLine", "line num; item ref:item; location ref:location; adjustQtyBy num; unitCost num"),
+    ("transferLine", "line num; item ref:item; description text; quantityOnHand num!; adjustQtyBy num"),
+    (
+        "purchaseLine",
+        "line num; item ref:item; description text; quantity num; rate num; amount num; location ref:location; isClosed flag; itemType enum!; quantityReceived num!; quantityBilled num!",
+    ),
 ];
 
 fn fields(text: &'static str) -> BTreeMap<&'static str, Field> {
@@ -135,6 +140,7 @@ const RECORDS: &[Row] = &[
     ("priceLevel", Family::Other, "", "ADMI_ACCOUNTINGLIST", false, &[LIST]),
     ("shipItem", Family::Other, "", "LIST_SHIPITEM", false, &[LIST]),
     ("account", Family::Other, "", "LIST_ACCOUNT", false, &[LIST]),
+    ("vendor", Family::Other, "", "LIST_VENDOR", false, &[LIST]),
     ("paymentMethod", Family::Other, "", "ADMI_ACCOUNTINGLIST", false, &[LIST]),
     ("salesOrder", Family::Transaction, "SalesOrd", "TRAN_SALESORD", false, &[HEAD, SALE]),
     ("cashSale", Family::Transaction, "CashSale", "TRAN_CASHSALE", true, &[HEAD, SALE]),
@@ -153,7 +159,18 @@ const RECORDS: &[Row] = &[
         "ItemRcpt",
         "TRAN_ITEMRCPT",
         true,
-        &[HEAD, "entity ref:customer!; item lines:receiptLine"],
+        &[HEAD, "entity ref:entity!; item lines:receiptLine"],
+    ),
+    (
+        "purchaseOrder",
+        Family::Transaction,
+        "PurchOrd",
+        "TRAN_PURCHORD",
+        false,
+        &[
+            HEAD,
+            "entity ref:vendor; otherRefNum text; email text; orderStatus enum; total num!; item lines:purchaseLine",
+        ],
     ),
     (
         "creditMemo",
@@ -201,7 +218,7 @@ const RECORDS: &[Row] = &[
         "InvTrnfr",
         "TRAN_INVTRNFR",
         true,
-        &[HEAD, "transferLocation ref:location; inventory lines:adjustLine"],
+        &[HEAD, "transferLocation ref:location; inventory lines:transferLine"],
     ),
 ];
 

@@ -1,4 +1,5 @@
-//! Documents that are made from others: bills, returns, receipts, credits, refunds. Each line counts on its source how much
+//! Documents that are made from others: bills, returns, receipts, credits, refunds. A receipt is made from a return or from a
+//! purchase order. Each line counts on its source how much
 //! of it is done, and money is shared out so that the parts make the whole to the cent.
 
 use crate::doc::{Doc, Val};
@@ -60,6 +61,7 @@ const STEPS: &[Step] = &[
     step("invoice", "returnAuthorization", "quantityReturned", whole),
     step("cashSale", "returnAuthorization", "quantityReturned", whole),
     step("returnAuthorization", "itemReceipt", "quantityReceived", receivable),
+    step("purchaseOrder", "itemReceipt", "quantityReceived", receivable),
     step("returnAuthorization", "creditMemo", "quantityBilled", received),
     step("returnAuthorization", "cashRefund", "quantityBilled", received),
     step("invoice", "creditMemo", "quantityCredited", whole),
@@ -111,7 +113,7 @@ pub(crate) fn make(
     if ask.world.has(&format!("lock/{}/{source_id}", from.name)) {
         return Err(Refusal::locked());
     }
-    if matches!(from.name, "salesOrder" | "returnAuthorization")
+    if matches!(from.name, "salesOrder" | "returnAuthorization" | "purchaseOrder")
         && matches!(held.doc.text("status"), "A" | "C" | "H")
     {
         return Err(Refusal::user("The transaction is not approved, or is closed."));
@@ -195,7 +197,11 @@ fn take_lines(
                 let taken = wanted.num("quantity");
                 if taken <= Decimal::ZERO || taken > open {
                     let path = format!("item.items[{at}].quantity");
-                    return Err(Refusal::at(path, format!("The quantity must be between 0 and {open}.")));
+                    let text = format!("The quantity must be between 0 and {open}.");
+                    return Err(match step.to {
+                        "itemReceipt" => Refusal::over(path, text),
+                        _ => Refusal::at(path, text),
+                    });
                 }
                 taken
             }

@@ -3,6 +3,7 @@
 use crate::doc::{Doc, Raw, Val, number, object, object_of, quoted, scalar};
 use crate::meta::{Family, Field, Kind, RecordMeta, item_kind, list};
 use crate::posting;
+use crate::purchase;
 use crate::quirk::Quirk;
 use crate::refusal::Refusal;
 use crate::sales;
@@ -23,8 +24,9 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Records that references are looked up in, and what stores them.
-const CHECKED: [(&str, &str); 8] = [
+const CHECKED: [(&str, &str); 9] = [
     ("customer", "customer"),
+    ("vendor", "vendor"),
     ("location", "location"),
     ("subsidiary", "subsidiary"),
     ("currency", "currency"),
@@ -237,12 +239,13 @@ fn settle(
         }
         "inventoryAdjustment" => stock::adjust(ask, doc, before),
         "inventoryTransfer" => stock::transfer(ask, doc, before),
+        "purchaseOrder" => purchase::settle(ask, doc, before).map(|()| Vec::new()),
         "customerDeposit" => sales::deposit(ask, doc).map(|()| Vec::new()),
         "itemFulfillment" => match before {
             Some(before) => sales::restage(ask, doc, before),
             None => Err(Refusal::user("An item fulfillment is made by a transform of its order.")),
         },
-        "itemReceipt" => Err(Refusal::user("An item receipt is made by a transform of its return.")),
+        "itemReceipt" => Err(Refusal::user("An item receipt is made by a transform of its order or return.")),
         _ => Ok(Vec::new()),
     }
 }
@@ -316,12 +319,12 @@ fn merge(held: &mut Vec<Doc>, lines: Vec<Doc>, name: &str, replace: bool) -> Res
     if replace {
         let goes = |line: &Doc| !kept.contains(&line.num(key));
         let done = |line: &Doc| {
-            ["quantityFulfilled", "quantityPicked", "quantityBilled"]
+            ["quantityFulfilled", "quantityPicked", "quantityReceived", "quantityBilled"]
                 .iter()
                 .any(|name| !line.num(name).is_zero())
         };
         if held.iter().any(|line| goes(line) && done(line)) {
-            return Err(Refusal::user("A line that is fulfilled or billed cannot be removed."));
+            return Err(Refusal::user("A line that is fulfilled, received or billed cannot be removed."));
         }
         held.retain(|line| !goes(line));
     }
@@ -482,6 +485,7 @@ pub(crate) fn display(world: &World, of: &str, id: &str) -> String {
     let found = match of {
         "item" => id.parse().ok().and_then(|id| world.item(id)).map(|(_, stored)| stored),
         "transaction" => id.parse().ok().and_then(|id| world.transaction(id)).map(|(_, stored)| stored),
+        "entity" => world.find("customer", id).or_else(|| world.find("vendor", id)),
         _ => world.find(table, id),
     };
     let Some(stored) = found else { return id.to_owned() };

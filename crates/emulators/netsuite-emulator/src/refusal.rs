@@ -38,6 +38,13 @@ impl Refusal {
         refusal
     }
 
+    /// More than is open to be received. The code is NetSuite's; its sentence nobody publishes.
+    pub(crate) fn over(path: impl Into<String>, text: impl Into<String>) -> Self {
+        let mut refusal = Self::new(400, "OVER_FULFILL_RECEIV_DISALLWD", text);
+        refusal.point("o:errorPath", path);
+        refusal
+    }
+
     /// At a parameter of the query.
     pub(crate) fn query(name: &str, code: &'static str, text: impl Into<String>) -> Self {
         let mut refusal = Self::new(400, code, text);

@@ -21,9 +21,10 @@ const PARCELS: [(&str, &str); 5] = [
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-fn link(kind: &str) -> &'static str {
+fn link(from: &str, kind: &str) -> &'static str {
     match kind {
         "itemFulfillment" => "ShipRcpt",
+        "itemReceipt" if from == "purchaseOrder" => "ShipRcpt",
         "itemReceipt" => "RtnRcpt",
         "returnAuthorization" => "RtnAuth",
         "creditMemo" | "cashRefund" => "RtnCred",
@@ -79,7 +80,7 @@ impl Tables<'_> {
                         id(at),
                         line_number(line, own),
                         Value::text(made.kind),
-                        Value::text(link(made.name)),
+                        Value::text(link(kind, made.name)),
                     ]);
                 }
             }

@@ -18,6 +18,8 @@ pub(crate) fn prefix(record: &str) -> &'static str {
         "itemFulfillment" => "IF",
         "customerDeposit" => "CD",
         "inventoryAdjustment" => "IA",
+        "inventoryTransfer" => "IT",
+        "purchaseOrder" => "PO",
         "returnAuthorization" => "RMA",
         "itemReceipt" => "IR",
         "creditMemo" => "CM",
@@ -349,7 +351,7 @@ pub(crate) fn ships(line: &Doc) -> bool {
 pub(crate) fn restatus(kind: &str, doc: &mut Doc) {
     let done = match kind {
         "salesOrder" => "quantityFulfilled",
-        "returnAuthorization" => "quantityReceived",
+        "returnAuthorization" | "purchaseOrder" => "quantityReceived",
         _ => return,
     };
     let lines = doc.lines("item");

@@ -9,6 +9,7 @@ pub struct NetsuiteSeed {
     pub(crate) customers: Vec<Customer>,
     pub(crate) prices: Vec<Price>,
     pub(crate) stock: Vec<(u64, u64, Decimal)>,
+    pub(crate) purchases: Vec<PurchaseOrder>,
     pub(crate) settings: Vec<(String, String)>,
 }
 
@@ -164,6 +165,34 @@ impl Price {
     }
 }
 
+/// An approved purchase order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PurchaseOrder {
+    /// Internal id.
+    pub id: u64,
+    /// The vendor.
+    pub vendor: u64,
+    /// Where its goods are expected.
+    pub location: u64,
+    /// What is bought: item, how many, and the price of one.
+    pub lines: Vec<(u64, Decimal, Decimal)>,
+}
+
+impl PurchaseOrder {
+    /// An order at a vendor, without lines yet.
+    pub const fn new(id: u64, vendor: u64, location: u64) -> Self {
+        Self { id, vendor, location, lines: Vec::new() }
+    }
+
+    /// So many of an item at this price each.
+    #[must_use]
+    pub fn with_line(mut self, item: u64, quantity: impl Into<Decimal>, rate: impl Into<Decimal>) -> Self {
+        self.lines.push((item, quantity.into(), rate.into()));
+        self
+    }
+}
+
 impl NetsuiteSeed {
     /// An empty account.
     #[must_use]
@@ -214,6 +243,19 @@ impl NetsuiteSeed {
     #[must_use]
     pub fn with_account(self, id: u64, name: &str) -> Self {
         self.simple("account", id, &[("name", name), ("number", name)])
+    }
+
+    /// A vendor.
+    #[must_use]
+    pub fn with_vendor(self, id: u64, name: &str) -> Self {
+        self.simple("vendor", id, &[("name", name)])
+    }
+
+    /// A purchase order.
+    #[must_use]
+    pub fn with_purchase_order(mut self, order: PurchaseOrder) -> Self {
+        self.purchases.push(order);
+        self
     }
 
     /// A payment method.

@@ -98,6 +98,19 @@ pub(crate) fn adjust(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Resul
     Ok(difference(ask, adjusted(doc, Decimal::ONE), before.map(|old| adjusted(old, -Decimal::ONE))))
 }
 
+/// The subsidiary of a document that names no entity: said, or the only one.
+fn subsidiary_of(ask: Ask<'_>, doc: &mut Doc) -> Result<String, Refusal> {
+    if doc.text("subsidiary").is_empty() {
+        let mut all = ask.world.table("subsidiary").map(|(id, _)| id);
+        match (all.next(), all.next()) {
+            (Some(only), None) => doc.set("subsidiary", Val::Ref(only.to_string())),
+            (None, _) => {}
+            _ => return Err(Refusal::at("subsidiary", "Please enter value(s) for: Subsidiary.")),
+        }
+    }
+    Ok(doc.text("subsidiary").to_owned())
+}
+
 /// A transfer takes from one location and gives to another.
 pub(crate) fn transfer(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Result<Vec<Change>, Refusal> {
     let (from, to) = (doc.text("location"), doc.text("transferLocation"));
@@ -110,10 +123,27 @@ pub(crate) fn transfer(ask: Ask<'_>, doc: &mut Doc, before: Option<&Doc>) -> Res
     if doc.lines("inventory").is_empty() {
         return Err(Refusal::no_line());
     }
+    let home = subsidiary_of(ask, doc)?;
     for (at, line) in doc.lines_mut("inventory").iter_mut().enumerate() {
+        let path = |field: &str| format!("inventory.items[{at}].{field}");
         if line.text("item").is_empty() || line.num("adjustQtyBy") <= Decimal::ZERO {
-            let path = format!("inventory.items[{at}].adjustQtyBy");
-            return Err(Refusal::at(path, "Please enter an item and a quantity."));
+            return Err(Refusal::at(path("adjustQtyBy"), "Please enter an item and a quantity."));
+        }
+        let id = line.text("item");
+        let item = id.parse().ok().and_then(|id| ask.world.item(id));
+        let lies = |kind: &str| matches!(kind, "InvtPart" | "Assembly");
+        let refused = match item {
+            Some((_, item)) if before.is_none() && item.doc.flag("isInactive") => {
+                Some(format!("Invalid item reference key {id}: the item is inactive."))
+            }
+            Some((_, item)) if !["", home.as_str()].contains(&item.doc.text("subsidiary")) => {
+                Some(format!("Invalid item reference key {id} for subsidiary {home}."))
+            }
+            Some((_, item)) if lies(item.doc.text("itemType")) => None,
+            _ => Some(format!("Invalid item reference key {id}: it lies on no shelf.")),
+        };
+        if let Some(text) = refused {
+            return Err(Refusal::at(path("item"), text));
         }
         line.set("line", Val::Num(Decimal::from(at + 1)));
     }

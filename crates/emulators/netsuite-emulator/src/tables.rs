@@ -74,7 +74,7 @@ impl Catalog for Tables<'_> {
     fn display(&self, _: &str, column: &str, value: &Value) -> Value {
         let id = value.shown().unwrap_or_default();
         let of = match column {
-            "entity" => "customer",
+            "transferlocation" => "location",
             other => other,
         };
         Value::text(&display(self.world, of, &id))
@@ -118,6 +118,7 @@ impl Tables<'_> {
             "subsidiary" => self.simple("subsidiary", "id name", &["name"]),
             "pricelevel" => self.simple("priceLevel", "id name", &["name"]),
             "shipitem" => self.simple("shipItem", "id itemid", &["name"]),
+            "vendor" => self.simple("vendor", "id entityid companyname", &["name", "name"]),
             "account" => {
                 self.simple("account", "id acctnumber accountsearchdisplayname", &["number", "name"])
             }
@@ -250,7 +251,10 @@ impl Tables<'_> {
         const NAMES: &str = "transaction id mainline taxline iscogs item itemtype quantity quantityshiprecv foreignamount location isclosed createdfrom linesequencenumber uniquekey rate netamount quantitybilled quantitypicked quantitypacked isfullyshipped isinventoryaffecting linelastmodifieddate";
         let columns = columns(NAMES, self.world, "custcol");
         let mut rows = Vec::new();
-        for record in meta::transactions().filter(|record| record.fields.contains_key("item")) {
+        let of_goods = |record: &&'static meta::RecordMeta| {
+            ["item", "inventory"].iter().any(|list| record.fields.contains_key(list))
+        };
+        for record in meta::transactions().filter(of_goods) {
             for (at, stored) in self.world.table(record.name).filter(|(at, _)| self.seen(record.name, *at)) {
                 let mut lines = lines_of(at, record.name, &stored.doc, &columns);
                 if let Some(place) = columns.iter().position(|column| column == "linelastmodifieddate") {
@@ -361,9 +365,36 @@ impl Tables<'_> {
     }
 }
 
+/// Of a transfer, each line is two: less here, more there. How NetSuite numbers them nobody publishes.
+fn moved_lines(kind: &str, doc: &Doc) -> Vec<Doc> {
+    let mut lines = Vec::new();
+    for line in doc.lines("inventory") {
+        let by = line.num("adjustQtyBy");
+        let own =
+            [line.text("location"), doc.text("adjLocation")].into_iter().find(|place| !place.is_empty());
+        let places = match kind {
+            "inventoryTransfer" => vec![(doc.text("location"), -by), (doc.text("transferLocation"), by)],
+            _ => vec![(own.unwrap_or_default(), by)],
+        };
+        for (place, by) in places {
+            let number = Decimal::from(lines.len() + 1);
+            lines.push(
+                Doc::default()
+                    .with("line", Val::Num(number))
+                    .with_ref("item", line.text("item"))
+                    .with_ref("location", place)
+                    .with("quantity", Val::Num(by)),
+            );
+        }
+    }
+    lines
+}
+
 fn lines_of(at: u64, kind: &str, doc: &Doc, columns: &[String]) -> Vec<Vec<Value>> {
-    let back = matches!(kind, "returnAuthorization" | "itemReceipt" | "creditMemo" | "cashRefund");
-    let sign = if back { Decimal::ONE } else { -Decimal::ONE };
+    let sold = matches!(kind, "salesOrder" | "cashSale" | "invoice" | "itemFulfillment");
+    let sign = if sold { -Decimal::ONE } else { Decimal::ONE };
+    let moves = matches!(kind, "inventoryAdjustment" | "inventoryTransfer");
+    let moved = moved_lines(kind, doc);
     let blank = || vec![Value::Null; columns.len()];
     let put = |row: &mut Vec<Value>, name: &str, value: Value| {
         if let Some(place) = columns.iter().position(|column| column == name) {
@@ -386,7 +417,7 @@ fn lines_of(at: u64, kind: &str, doc: &Doc, columns: &[String]) -> Vec<Vec<Value
     put(&mut head, "foreignamount", number(doc, "total"));
     rows.push(head);
     let mut last = 0;
-    for line in doc.lines("item") {
+    for line in if moves { &moved } else { doc.lines("item") } {
         let number_of = |name: &str| line.num(name).trunc().to_string().parse::<u64>().unwrap_or_default();
         let own = if line.has("line") { number_of("line") } else { number_of("orderLine") };
         last = last.max(own);
@@ -394,7 +425,8 @@ fn lines_of(at: u64, kind: &str, doc: &Doc, columns: &[String]) -> Vec<Vec<Value
         put(&mut row, "item", Value::id(line.text("item")));
         put(&mut row, "itemtype", Value::text(line.text("itemType")));
         put(&mut row, "quantity", Value::Number(sign * line.num("quantity")));
-        put(&mut row, "quantityshiprecv", number(line, "quantityFulfilled"));
+        let done = if kind == "purchaseOrder" { "quantityReceived" } else { "quantityFulfilled" };
+        put(&mut row, "quantityshiprecv", number(line, done));
         put(&mut row, "foreignamount", Value::Number(sign * line.num("amount")));
         put(&mut row, "netamount", Value::Number(sign * line.num("amount")));
         put(&mut row, "rate", number(line, "rate"));
@@ -408,7 +440,7 @@ fn lines_of(at: u64, kind: &str, doc: &Doc, columns: &[String]) -> Vec<Vec<Value
         let moved = match kind {
             "itemFulfillment" => doc.text("shipStatus") == "C",
             "itemReceipt" => line.flag("restock"),
-            _ => false,
+            _ => moves,
         };
         put(&mut row, "isinventoryaffecting", Value::flag(moved));
         put(&mut row, "location", Value::id(line.text("location")));

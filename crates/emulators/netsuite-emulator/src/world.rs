@@ -7,11 +7,12 @@ use crate::lanes::LaneCount;
 use crate::meta;
 use crate::posting;
 use crate::product::System;
+use crate::purchase;
 use crate::records::{self, Ask};
 use crate::refusal::Refusal;
 use crate::restlet::{RestletCall, ScriptError};
 use crate::sales;
-use crate::seed::{Customer, NetsuiteSeed, Price};
+use crate::seed::{Customer, NetsuiteSeed, Price, PurchaseOrder};
 use crate::state::{Change, PriceKey, Stored, World};
 use erp_core::Decimal;
 use erp_core::time::Timestamp;
@@ -79,6 +80,8 @@ pub struct LineView {
     pub custom: BTreeMap<String, String>,
     /// How many have shipped.
     pub fulfilled: Decimal,
+    /// How many have come in.
+    pub received: Decimal,
     /// Whether it is closed.
     pub closed: bool,
 }
@@ -178,6 +181,26 @@ impl NetsuiteWorld {
         let stock =
             seed.stock.iter().map(|(item, location, quantity)| Change::Stock(*item, *location, *quantity));
         self.commit(stock.collect());
+        for order in &seed.purchases {
+            let done = self.put_purchase_order(order);
+            debug_assert!(done.is_ok(), "{done:?}");
+        }
+    }
+
+    /// Adds a purchase order, as a buyer does.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn put_purchase_order(&self, order: &PurchaseOrder) -> Result<(), String> {
+        let meta = meta::record("purchaseOrder").ok_or("no such record")?;
+        self.decide(|ask| {
+            let (id, mut doc) = (order.id, purchase::of(order));
+            doc.set("tranDate", Val::Text(ask.now.date_in(&ask.world.zone()).to_string()));
+            doc.set("tranId", Val::Text(format!("{}{id}", sales::prefix(meta.name))));
+            purchase::settle(ask, &mut doc, None)?;
+            let stored = Stored { doc, created: ask.now, modified: ask.now };
+            Ok((vec![Change::Put(meta.name.to_owned(), id, Box::new(stored))], ()))
+        })
     }
 
     /// Adds or overwrites a customer.
@@ -248,6 +271,11 @@ impl NetsuiteWorld {
     /// All orders, by internal id.
     pub fn orders(&self) -> Vec<OrderView> {
         self.views("salesOrder", |_| true)
+    }
+
+    /// All purchase orders.
+    pub fn purchase_orders(&self) -> Vec<OrderView> {
+        self.views("purchaseOrder", |_| true)
     }
 
     /// All cash sales.
@@ -568,6 +596,7 @@ fn view(id: u64, doc: &Doc) -> OrderView {
         billed: line.num("quantityBilled"),
         custom: texts(line).filter(|(name, _)| name.starts_with("custcol")).collect(),
         fulfilled: line.num("quantityFulfilled"),
+        received: line.num("quantityReceived"),
         closed: line.flag("isClosed"),
     };
     OrderView {

@@ -4,12 +4,14 @@
 //! changes them.
 
 mod events;
+mod movements;
 mod orders;
 mod refunds;
 mod sources;
 
 pub use events::EventConfig;
 pub(crate) use events::is_record_type;
+pub use movements::MovementConfig;
 pub(crate) use orders::check_route_word;
 pub use orders::{DepositConfig, GuestPolicy, OrderConfig, OrderRecord, TaxConfig, TaxMode};
 pub use refunds::{RefundConfig, RefundDocument};
@@ -88,6 +90,9 @@ pub struct NetsuiteConfig {
     /// Returns, credit memos and cash refunds.
     #[serde(default)]
     pub refunds: RefundConfig,
+    /// Item receipts and inventory transfers of a warehouse.
+    #[serde(default)]
+    pub movements: MovementConfig,
     /// Announcements of a user event script; without it none are taken.
     #[serde(default)]
     pub events: Option<EventConfig>,
@@ -116,6 +121,7 @@ impl NetsuiteConfig {
             prices: PriceConfig::default(),
             fulfillments: FulfillmentConfig::default(),
             refunds: RefundConfig::default(),
+            movements: MovementConfig::default(),
             events: None,
         }
     }
@@ -157,6 +163,7 @@ impl NetsuiteConfig {
         self.customers.check()?;
         self.prices.check()?;
         self.refunds.check()?;
+        self.movements.check()?;
         self.events.as_ref().map_or(Ok(()), EventConfig::check)
     }
 }
@@ -278,6 +285,7 @@ mod tests {
             (r#""orders":{"guests":"shared"},"#, "guest_customer"),
             (r#""orders":{"tax":{"mode":"item"}},"#, "tax.item"),
             (r#""refunds":{"adjustment_item":"FEE"},"#, "internal id"),
+            (r#""movements":{"subsidiaries":{"east":"US"}},"#, "movements.subsidiaries"),
         ] {
             let error = config(more).check().unwrap_err();
             assert!(error.message().contains(says), "{more}: {error}");

@@ -9,8 +9,8 @@ use serde::Deserialize;
 pub struct RefundConfig {
     /// What gives the money back where the order is a sales order. A cash sale is always refunded by a cash refund.
     pub document: RefundDocument,
-    /// Whether returned goods are received here. Without it the return waits for a warehouse that receives it, and the
-    /// money is booked when the refund is submitted again after that.
+    /// Whether returned goods are received here. Without it the return waits for a warehouse that receives it, by its
+    /// movements or by hand, and the money is booked when the refund is submitted again after that.
     pub receive: bool,
     /// Whether goods go back to stock where the shop does not say. What does not is received and written off.
     pub restock: bool,

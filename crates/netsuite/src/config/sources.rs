@@ -102,6 +102,25 @@ impl InventoryConfig {
         self.places.iter().find(alone).map_or_else(|| location.into(), |place| place.name.clone())
     }
 
+    /// The one location that a place is, for documents that need one: `field` is where the place was said.
+    pub(crate) fn location_of(&self, place: &LocationId, field: &str) -> Result<String> {
+        let refused = |code: &str, text: String| Error::invalid(field, format!("netsuite.{code}"), text);
+        let numeric = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+        let known = self.places.iter().find(|known| known.name == *place);
+        match known.map(|known| known.locations.as_slice()) {
+            Some([only]) => Ok(only.clone()),
+            Some(_) => Err(refused(
+                "place_of_several",
+                format!("{place} is made of several locations; a document needs one of them"),
+            )),
+            None if numeric(place.as_str()) => Ok(place.as_str().to_owned()),
+            None => Err(refused(
+                "location_unknown",
+                format!("nothing says which location {place} is; add it to inventory.places"),
+            )),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         if !["aggregateitemlocation", "inventoryitemlocations"].contains(&self.table.as_str()) {
             return Err(Error::config(format!(

@@ -15,7 +15,7 @@ use crate::config::{OrderRecord, RefundDocument};
 use crate::key::external_id;
 use crate::lookup::Item;
 use crate::map::{self, Head, Held, Status, item_ids};
-use crate::posting::Posted;
+use crate::posting::{Document, Posted};
 use crate::wire::{Body, Record, RecordRef};
 use async_trait::async_trait;
 use body::{Plan, ships};
@@ -26,7 +26,6 @@ use erp_core::model::{Allowance, Refund, RefundSubmission};
 use erp_core::money::{Currency, Side};
 use erp_core::outcome::{Found, Outcome, Outcomes, Receipt};
 use erp_core::roles::RefundSink;
-use erp_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a refund takes in documents, each made once.
@@ -47,13 +46,6 @@ impl Step {
         };
         external_id(&Key::from(format!("{key}:{step}")))
     }
-}
-
-/// A document as it was read.
-struct Document {
-    id: String,
-    record: Record,
-    at: Timestamp,
 }
 
 /// How a document comes to be: out of what, and whether of the body's lines alone.
@@ -80,9 +72,8 @@ impl RefundSink for NetsuiteClient {
             return Ok(Found::Whole(self.refund_receipt(cx, &document).await?));
         }
         for (kind, step) in [("itemReceipt", Step::Receipt), ("returnAuthorization", Step::Return)] {
-            if let Some(begun) = self.step_document(cx, kind, &step.external_id(key)?).await? {
-                let number = begun.record.filled("tranId")?.unwrap_or_else(|| begun.id.clone());
-                return Ok(Found::Partial(Receipt::new(NativeId::new(begun.id), number, begun.at)));
+            if let Some(begun) = self.document(cx, kind, &step.external_id(key)?).await? {
+                return Ok(Found::Partial(begun.receipt()?));
             }
         }
         Ok(Found::Absent)
@@ -98,10 +89,10 @@ impl NetsuiteClient {
             RefundDocument::CreditMemo => RefundDocument::CashRefund,
             RefundDocument::CashRefund => RefundDocument::CreditMemo,
         };
-        match self.step_document(cx, usual.path(), &external).await? {
+        match self.document(cx, usual.path(), &external).await? {
             Some(document) => Ok(Some(document)),
             // Whoever makes credit memos alone need not be allowed to read the other kind.
-            None => match self.step_document(cx, other.path(), &external).await {
+            None => match self.document(cx, other.path(), &external).await {
                 Err(error) if matches!(error.kind(), ErrorKind::Permission { .. }) => Ok(None),
                 found => found,
             },
@@ -115,17 +106,6 @@ impl NetsuiteClient {
         }
     }
 
-    async fn step_document(&self, cx: &Context, kind: &str, external: &str) -> Result<Option<Document>> {
-        let Some((record, at)) = self.record(cx, kind, &RecordRef::external(external)).await? else {
-            return Ok(None);
-        };
-        // A service that ignores the id would make every document look like ours.
-        if record.text("externalId")? != external {
-            return Err(Error::malformed("NetSuite answered with another document than was asked for"));
-        }
-        Ok(Some(Document { id: record.required("id")?, record, at }))
-    }
-
     /// Proof of what NetSuite gives back.
     async fn refund_receipt(&self, cx: &Context, document: &Document) -> Result<Receipt> {
         let (config, record) = (&self.config().orders, &document.record);
@@ -133,8 +113,7 @@ impl NetsuiteClient {
         let currency = self.document_currency(cx, record).await?;
         let skus = self.skus(cx, &item_ids(&lines)).await?;
         let holding = map::holding(config, Status::Billed, currency, Head::of(record)?, &lines, &skus);
-        let number = record.filled("tranId")?.unwrap_or_else(|| document.id.clone());
-        Ok(Receipt::new(NativeId::new(document.id.as_str()), number, document.at).with_holding(holding))
+        Ok(document.receipt()?.with_holding(holding))
     }
 
     async fn document_currency(&self, cx: &Context, record: &Record) -> Result<Currency> {
@@ -240,7 +219,7 @@ impl NetsuiteClient {
             Step::Money => self.money_kind().path(),
         };
         let external = step.external_id(&refund.key)?;
-        if let Some(document) = self.step_document(cx, kind, &external).await? {
+        if let Some(document) = self.document(cx, kind, &external).await? {
             return Ok(document);
         }
         let body = body.clone().with("externalId", external.as_str()).with("memo", refund.number.as_str());
@@ -264,13 +243,13 @@ impl NetsuiteClient {
                     let text = format!("the {kind} was posted and is not there any more");
                     Error::new(ErrorKind::Conflict, text)
                 };
-                let found = self.step_document(cx, kind, &external).await;
+                let found = self.document(cx, kind, &external).await;
                 let happened = if step == Step::Money { Effect::Applied } else { Effect::Partial };
                 found.and_then(|found| found.ok_or_else(gone)).map_err(|e| e.with_effect(happened))
             }
             // Made meanwhile by a request whose answer was lost.
             Err(error) if *error.kind() == ErrorKind::Conflict => {
-                match self.step_document(cx, kind, &external).await? {
+                match self.document(cx, kind, &external).await? {
                     Some(document) => Ok(document),
                     None => Err(error),
                 }

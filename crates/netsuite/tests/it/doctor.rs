@@ -9,7 +9,7 @@ use netsuite::{FieldState, NetsuiteClient, NetsuiteConfig};
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need::WriteOrders,
     Need::ReadInventory,
     Need::ReadCustomers,
@@ -19,10 +19,11 @@ const NEEDS: [Need; 9] = [
     Need::WriteFulfillments,
     Need::WriteInventory,
     Need::WriteRefunds,
+    Need::WriteMovements,
 ];
 
 /// What the flows need: permission, level, and the level below it.
-const NEEDED: [(&str, Level, Option<Level>); 20] = [
+const NEEDED: [(&str, Level, Option<Level>); 23] = [
     ("ADMI_RESTWEBSERVICES", Level::Full, None),
     ("ADMI_LOGIN_OAUTH2", Level::Full, None),
     ("REPO_ANALYTICS", Level::Edit, Some(Level::View)),
@@ -39,6 +40,9 @@ const NEEDED: [(&str, Level, Option<Level>); 20] = [
     ("TRAN_ITEMSHIP", Level::View, None),
     ("TRAN_ITEMSHIP", Level::Create, Some(Level::View)),
     ("TRAN_INVADJST", Level::Edit, None),
+    ("TRAN_INVTRNFR", Level::Create, Some(Level::View)),
+    ("TRAN_PURCHORD", Level::View, None),
+    ("TRAN_RTNAUTH", Level::View, None),
     ("TRAN_RTNAUTH", Level::Create, Some(Level::View)),
     ("TRAN_ITEMRCPT", Level::Create, Some(Level::View)),
     ("TRAN_CUSTCRED", Level::Create, Some(Level::View)),

@@ -8,6 +8,7 @@ mod doctor;
 mod events;
 mod jobs;
 mod logon;
+mod movements;
 mod orders;
 mod records;
 mod refunds;

@@ -2,7 +2,7 @@
 
 use crate::orders::driven;
 use crate::world::{LogOn, World};
-use erp_core::model::{RefundLine, RefundSubmission};
+use erp_core::model::{MovementLine, ReceiptOf, RefundLine, RefundSubmission, StockMovement};
 use erp_core::prelude::*;
 use netsuite::NetsuiteClient;
 use netsuite::config::{OrderRecord, RefundDocument};
@@ -169,20 +169,21 @@ async fn a_return_waits_for_a_warehouse_that_receives_it() {
     let cx = Context::new();
     let found = driven(&world, client.find_refund(&cx, &item.refund.key, &item.order)).await.unwrap();
     let Found::Partial(begun) = found else { panic!("{found:?}") };
-    let receive = netsuite::wire::Body::new().with(
-        "item",
-        (1..=2)
-            .map(|line| {
-                let body = netsuite::wire::Body::new().with("orderLine", Decimal::from(line));
-                body.with("location", RecordRef::id("1"))
-            })
-            .collect::<Vec<_>>(),
-    );
-    let back = RecordRef::id(begun.native_id.as_str());
-    let received = client.transform_record(&cx, "returnAuthorization", &back, "itemReceipt", &receive);
-    driven(&world, received).await.unwrap();
+    // The warehouse receives one line today and the other tomorrow.
+    let before: Vec<_> = item.refund.lines.iter().map(|line| stock(&world, line)).collect();
+    for (day, line) in item.refund.lines.iter().enumerate() {
+        let of = (ReceiptOf::Return, begun.native_id.clone());
+        let key = Key::from(format!("hall:back{day}"));
+        let came = StockMovement::receipt(key, format!("B{day}"), of, "1", world.clock.now());
+        let came = came.with_lines(vec![MovementLine::new(line.sku.clone(), line.quantity)]);
+        let outcome = driven(&world, client.submit_movements(&cx, &[came])).await.remove(0);
+        assert!(outcome.receipt().is_some_and(|receipt| receipt.warnings.is_empty()), "{outcome:?}");
+        assert_eq!(stock(&world, line), before[day] + line.quantity, "it lies on a shelf again");
+    }
+    let found = driven(&world, client.find_refund(&cx, &item.refund.key, &item.order)).await.unwrap();
+    assert!(matches!(found, Found::Partial(_)), "goods are no money: {found:?}");
     applied(&world, &client, &item).await;
-    assert_eq!(documents(&world), [1, 1, 1, 0]);
+    assert_eq!(documents(&world), [1, 2, 1, 0]);
 }
 
 #[tokio::test]

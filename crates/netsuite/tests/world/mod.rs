@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use erp_core::model::{
-    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order,
-    OrderSubmission, Price, PriceScope, Refund, RefundLine, RefundSubmission, RouteTarget,
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, MovementLine,
+    Order, OrderSubmission, Price, PriceScope, ReceiptOf, Refund, RefundLine, RefundSubmission, RouteTarget,
+    StockMovement,
 };
 use erp_core::prelude::*;
 use erp_core::roles::{RecordKind, RequestParts};
@@ -15,7 +16,9 @@ use erp_testkit::model::{SKUS, Sample};
 use netsuite::auth::JwtAlgorithm;
 use netsuite::config::{AdjustmentConfig, EventConfig, OrderRecord, TaxConfig, TaxMode};
 use netsuite::{NetsuiteAuth, NetsuiteClient, NetsuiteConfig, external_id};
-use netsuite_emulator::{Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, Quirk};
+use netsuite_emulator::{
+    Item, NetsuiteEmulator, NetsuiteOptions, NetsuiteSeed, Parcel, PurchaseOrder, Quirk,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,7 +29,9 @@ pub(crate) const CUSTOMER: u64 = 500;
 pub(crate) const ZONE: &str = "America/Los_Angeles";
 /// How long it takes until somebody has mended a fault, so that the client's breaker lets a probe through.
 const MENDING: Duration = Duration::from_secs(60);
-const LOCATIONS: [u64; 2] = [1, 2];
+pub(crate) const LOCATIONS: [u64; 2] = [1, 2];
+/// Whoever sells goods to the shop.
+pub(crate) const VENDOR: u64 = 600;
 const EUR: u64 = 1;
 /// The SOAP endpoint.
 pub(crate) const SOAP: &str = "/services/NetSuitePort_2025_2";
@@ -162,6 +167,42 @@ impl World {
         Ok(RefundSubmission::new(refund.with_lines(lines.collect()), receipt.native_id, receipt.lines))
     }
 
+    /// A purchase order of the first two products, so many of each.
+    pub(crate) fn ordered(&self, quantities: [u32; 2]) -> NativeId {
+        let id = self.emulator.world.next_id();
+        let order = PurchaseOrder::new(id, VENDOR, LOCATIONS[0]);
+        let order = quantities
+            .into_iter()
+            .enumerate()
+            .fold(order, |order, (index, quantity)| order.with_line(item_id(index), quantity, 7));
+        self.emulator.world.put_purchase_order(&order).expect("it can be ordered");
+        NativeId::from(id.to_string())
+    }
+
+    /// All of a purchase order, coming in.
+    pub(crate) fn receipt_of(&self, document: NativeId, quantities: [u32; 2]) -> StockMovement {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let key = Key::from(format!("hall:r{number}"));
+        let of = (ReceiptOf::PurchaseOrder, document);
+        let to = LOCATIONS[1].to_string();
+        let came = StockMovement::receipt(key, format!("R{number}"), of, to.as_str(), self.clock.now());
+        let line = |(sku, quantity): (&&str, u32)| MovementLine::new(*sku, quantity.into());
+        came.with_lines(SKUS.iter().zip(quantities).map(line).collect())
+    }
+
+    /// Three of the first product and one of the second, from one hall to the other.
+    pub(crate) fn transfer(&self) -> StockMovement {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let [from, to] = LOCATIONS.map(|id| id.to_string());
+        let key = Key::from(format!("hall:t{number}"));
+        let at = self.clock.now();
+        let moved = StockMovement::transfer(key, format!("T{number}"), (from.as_str(), to.as_str()), at);
+        moved.with_lines(vec![
+            MovementLine::new(SKUS[0], Decimal::from(3)),
+            MovementLine::new(SKUS[1], Decimal::ONE),
+        ])
+    }
+
     #[expect(clippy::disallowed_methods, reason = "sockets are real, so quiet can only be told in real time")]
     pub(crate) async fn wake(&self) {
         loop {
@@ -185,6 +226,7 @@ pub(crate) fn seed() -> NetsuiteSeed {
         .with_account(58, "Shrinkage")
         .with_item(Item::new(ADJUSTMENT, "ADJUSTMENT").of_kind("OthCharge"))
         .with_payment_method(1, "Card")
+        .with_vendor(VENDOR, "Leather & Sons")
         .with_custom_field(KEY_FIELD)
         .with_custom_field("custcol_commerce_line")
         .with_tax_rate("DE", Decimal::from(19))
@@ -226,6 +268,12 @@ impl Harness for World {
             Spot::PutInventory => ("POST", "/record/v1/inventoryAdjustment", 0),
             Spot::CreateRefund => ("POST", "/!transform/", 0),
             Spot::CreateFulfillment => ("POST", "/!transform/itemFulfillment", 0),
+            // A receipt is made by the one, a transfer by the other.
+            Spot::CreateMovement => {
+                let made = rule("POST", "/record/v1/inventoryTransfer", after, times, fault.clone());
+                self.emulator.server.faults().add(made);
+                ("POST", "/!transform/itemReceipt", 0)
+            }
             // A scan counts before it reads.
             Spot::OrderStatement | Spot::ReadInventory | Spot::ReadPrices | Spot::ReadFulfillments => {
                 ("POST", "/suiteql", 1)
@@ -379,6 +427,17 @@ impl Harness for World {
         let steps = [("returnAuthorization", "return"), ("itemReceipt", "receipt"), ("creditMemo", "refund")];
         let counts = steps.into_iter().map(count).collect::<Result<Vec<_>>>()?;
         Ok(counts.into_iter().max().unwrap_or_default())
+    }
+
+    async fn movable(&self) -> Trial<(StockMovement, StockMovement)> {
+        let receipt = self.receipt_of(self.ordered([2, 5]), [2, 5]);
+        Ok((self.transfer(), receipt))
+    }
+
+    async fn movements(&self, key: &Key) -> Trial<usize> {
+        let external = external_id(key)?;
+        let count = |record| self.emulator.world.count_by_external(record, &external);
+        Ok(["itemReceipt", "inventoryTransfer"].into_iter().map(count).sum())
     }
 
     async fn post_delivery(&self) -> Trial<Key> {

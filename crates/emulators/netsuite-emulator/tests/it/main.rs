@@ -3,6 +3,7 @@
 mod jobs;
 mod logon;
 mod posting;
+mod receipts;
 mod records;
 mod restlets;
 mod sales;
