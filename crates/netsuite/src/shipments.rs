@@ -108,8 +108,17 @@ fn fulfilment(
         return Err(Error::invalid("lines", "netsuite.empty", "a shipment without goods ships nothing"));
     }
     for (index, line) in held.iter().enumerate() {
+        let shipped = quantities.get(line.number.as_str()).copied().unwrap_or_default();
+        if line.closed && !shipped.is_zero() {
+            let text = format!(
+                "line {} is closed, and {} of it shipped; open it again in NetSuite, then retry",
+                line.number,
+                shipped.normalize()
+            );
+            return Err(Error::invalid(format!("lines[{index}].quantity"), "netsuite.line_closed", text));
+        }
         let open = line.quantity.unwrap_or_default().saturating_sub(line.fulfilled);
-        if quantities.get(line.number.as_str()).is_some_and(|quantity| *quantity > open) {
+        if shipped > open {
             let text = format!("line {} has {} open, and more shipped", line.number, open.normalize());
             return Err(Error::invalid(format!("lines[{index}].quantity"), "netsuite.more_than_open", text));
         }
@@ -155,7 +164,9 @@ fn location_of(config: &InventoryConfig, place: Option<&LocationId>) -> Result<S
     match known {
         Some([only]) => Ok(only.clone()),
         Some(_) => Err(unknown(format!("{place} is made of several locations; goods leave one"))),
-        None if place.as_str().bytes().all(|b| b.is_ascii_digit()) => Ok(place.as_str().to_owned()),
+        None if !place.as_str().is_empty() && place.as_str().bytes().all(|b| b.is_ascii_digit()) => {
+            Ok(place.as_str().to_owned())
+        }
         None => Err(unknown(format!("nothing says which location {place} is; add it to inventory.places"))),
     }
 }

@@ -601,5 +601,6 @@ fn unfit(key: Key, label: String, digest: Digest, read_started: Timestamp, cause
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }

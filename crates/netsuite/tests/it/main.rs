@@ -3,6 +3,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod deposits;
 mod doctor;
 mod events;
 mod jobs;
@@ -10,5 +11,6 @@ mod logon;
 mod orders;
 mod records;
 mod refunds;
+mod shipments;
 mod soap;
 mod traps;

@@ -189,6 +189,7 @@ fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
         raw,
         reserves: Vec::new(),
         moves,
+        retell: None,
         key,
         label,
     }

@@ -220,6 +220,7 @@ fn sight(observed: Observed<InventoryLevel>, location: LocationId) -> Sighting {
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }
 

@@ -5,9 +5,10 @@ use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, share
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Report, Select, Sighting, Turn};
 use crate::release::Start;
-use crate::step::{Action, LookResult, WriteResult};
+use crate::step::{Action, LookResult, Proof, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
+use erp_core::Decimal;
 use erp_core::connector::Identity;
 use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
@@ -15,6 +16,7 @@ use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::model::{Refund, RefundSubmission};
 use erp_core::money::Money;
+use erp_core::outcome::{Found, Outcome, Receipt};
 use erp_core::roles::{RefundSink, RefundSource};
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -169,6 +171,7 @@ fn sight(observed: Observed<Refund>, start: Timestamp) -> Sighting {
         raw,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
         key,
         label,
     }
@@ -211,8 +214,56 @@ impl Refunds {
             Err(error) => return Answer::untried(Report::Looked(began, LookResult::Failed(error))),
             Ok(submission) => submission,
         };
-        let found = self.sink.find_refund(cx, &turn.entry.key, &submission.order).await;
-        Answer::found(began, found, "refunds")
+        match self.sink.find_refund(cx, &turn.entry.key, &submission.order).await {
+            Ok(Found::Whole(receipt)) => {
+                let proof = self.prove(receipt, &submission.refund);
+                Answer::new(Report::Looked(began, LookResult::Equal(proof)))
+            }
+            found => Answer::found(began, found, "refunds"),
+        }
+    }
+
+    /// Compares what the target gives back with what the shop gave back, in the currency in which the target holds it.
+    fn prove(&self, receipt: Receipt, refund: &Refund) -> Proof {
+        let mismatch = receipt.holding.as_deref().and_then(|holding| {
+            let currency = holding.currency;
+            let ours = match currency {
+                _ if currency == refund.currency => Some(refund.total.order),
+                _ if currency == refund.base_currency => Some(refund.total.base),
+                _ => None,
+            };
+            let theirs = holding.totals.total;
+            let limit = Decimal::new(2, currency.minor_digits());
+            if ours.is_some_and(|ours| theirs.saturating_sub(ours).abs() <= limit) {
+                return None;
+            }
+            let system = self.sink.identity().system;
+            let ours = ours.map_or_else(
+                || format!("{} {}", refund.total.order.normalize(), refund.currency),
+                |ours| format!("{} {currency}", ours.normalize()),
+            );
+            let text = format!(
+                "the shop gave back {ours}, and {} in {system} gives back {} {currency} (limit {})",
+                receipt.number,
+                theirs.normalize(),
+                limit.normalize()
+            );
+            let remedy = format!(
+                "correct {} in {system} and retry, or release to accept the difference",
+                receipt.number
+            );
+            Some(Cause::new(format!("a refund's money differs in {system}"), text, remedy))
+        });
+        Proof { receipt, mismatch, acceptable: true }
+    }
+
+    fn written(&self, outcome: Outcome, refund: &Refund) -> Answer {
+        match outcome {
+            Outcome::Applied(receipt) => {
+                Answer::new(Report::Written(WriteResult::Applied(self.prove(receipt, refund))))
+            }
+            other => written(other),
+        }
     }
 }
 
@@ -247,7 +298,11 @@ impl Pipe for Refunds {
                     Ok(submission) => {
                         let items = [submission];
                         match caught(self.sink.submit_refunds(cx, &items)).await {
-                            Ok(mut outcomes) => outcomes.pop().map_or_else(super::orders::silent, written),
+                            Ok(mut outcomes) => {
+                                outcomes.pop().map_or_else(super::orders::silent, |outcome| {
+                                    self.written(outcome, &items[0].refund)
+                                })
+                            }
                             Err(panic) => Answer::untried(Report::Written(WriteResult::Panicked(panic))),
                         }
                     }

@@ -8,6 +8,7 @@ mod hints;
 mod lanes;
 mod ledger_file;
 mod operators;
+mod payments;
 mod prices;
 mod refunds;
 mod steps;
