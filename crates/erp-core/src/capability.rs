@@ -53,6 +53,10 @@ impl SourceCapability {
 }
 
 /// What a sink role can do.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing that a sink can do, whatever the others say"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SinkCapability {
@@ -74,6 +78,10 @@ pub struct SinkCapability {
     /// For a sink of stock: how many units it may differ from what it was told, and leave it so.
     #[serde(default)]
     pub tolerance: u32,
+    /// For a sink of orders: whether it books what the shop takes for an order, so that money which is taken later is a change
+    /// that it must hear of.
+    #[serde(default)]
+    pub payments: bool,
 }
 
 impl SinkCapability {
@@ -89,6 +97,7 @@ impl SinkCapability {
             accepts: false,
             ordered_batches: false,
             tolerance: 0,
+            payments: false,
         }
     }
 
@@ -104,6 +113,13 @@ impl SinkCapability {
     #[must_use]
     pub const fn with_tolerance(mut self, units: u32) -> Self {
         self.tolerance = units;
+        self
+    }
+
+    /// States that it books what the shop takes for an order.
+    #[must_use]
+    pub const fn with_payments(mut self) -> Self {
+        self.payments = true;
         self
     }
 

@@ -205,8 +205,9 @@ impl Connector for NetsuiteClient {
             TaxMode::Legacy => Idempotency::LookupThenCreate,
             _ => Idempotency::UniqueExternalId,
         };
-        let order_sink =
+        let mut order_sink =
             SinkCapability::new(guard, config.write_horizon).with_bulk(1, config.concurrency).with_revise();
+        order_sink.payments = config.orders.deposits.is_some();
         capabilities.order_sink = Some(order_sink);
         capabilities.inventory_source =
             Some(SourceCapability::new(DeltaKind::FullScan, false, config.page_size));

@@ -19,7 +19,7 @@
 //!
 //! | role | by | how |
 //! | --- | --- | --- |
-//! | order sink | record service | one create under an external id, read back; lines are amended and closed; deposits for captured payments |
+//! | order sink | record service | one create under an external id, read back; lines are amended and closed; deposits for captured payments, then and later |
 //! | order statement | SuiteQL | heads by id and lines by transaction, both counted |
 //! | inventory source | SuiteQL | on hand or available, per place made of any locations, statuses or bins |
 //! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number |

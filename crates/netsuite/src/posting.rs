@@ -120,8 +120,16 @@ impl NetsuiteClient {
         F: Fn(Body) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        let zone = self.own_zone();
-        let (own, today) = (at.date_in(&zone), self.now().date_in(&zone));
+        self.post_on(at.date_in(&self.own_zone()), body, post).await
+    }
+
+    /// Posts on a day, or on the first open one after it.
+    pub(crate) async fn post_on<T, F, Fut>(&self, own: Date, body: &Body, post: F) -> Result<Posted<T>>
+    where
+        F: Fn(Body) -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        let today = self.now().date_in(&self.own_zone());
         let mut day = own;
         let mut warnings = Vec::new();
         for _ in 0..MONTHS_MAX {

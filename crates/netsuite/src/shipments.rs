@@ -95,8 +95,17 @@ fn fulfilment(
         return Err(Error::invalid("lines", "netsuite.empty", "a shipment without goods ships nothing"));
     }
     for (index, line) in held.iter().enumerate() {
+        let shipped = quantities.get(line.number.as_str()).copied().unwrap_or_default();
+        if line.closed && !shipped.is_zero() {
+            let text = format!(
+                "line {} is closed, and {} of it shipped; open it again in NetSuite, then retry",
+                line.number,
+                shipped.normalize()
+            );
+            return Err(Error::invalid(format!("lines[{index}].quantity"), "netsuite.line_closed", text));
+        }
         let open = line.quantity.unwrap_or_default().saturating_sub(line.fulfilled);
-        if quantities.get(line.number.as_str()).is_some_and(|quantity| *quantity > open) {
+        if shipped > open {
             let text = format!("line {} has {} open, and more shipped", line.number, open.normalize());
             return Err(Error::invalid(format!("lines[{index}].quantity"), "netsuite.more_than_open", text));
         }

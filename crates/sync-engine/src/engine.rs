@@ -613,5 +613,6 @@ fn unfit(key: Key, label: String, digest: Digest, read_started: Timestamp, cause
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }

@@ -146,6 +146,36 @@ fn bundles_by_where_the_money_is() {
 }
 
 #[test]
+fn what_is_captured_in_part_is_told_of_the_main_tender_on_both_sides() {
+    let captured = |change: fn(&mut OrderRow)| {
+        let mut row = sample();
+        row.payment.as_mut().unwrap().method = Some("braintree".to_owned());
+        change(&mut row);
+        let order = mapped(&row).unwrap();
+        (order.payment.tenders[0].captured, order.taken())
+    };
+    let dual = |order: &str, base: &str| Dual::new(number(order), number(base));
+    assert_eq!(captured(|_| ()), (None, Dual::ZERO));
+    let both = |row: &mut OrderRow| {
+        (row.total_paid, row.base_total_paid) = (Some(number("45")), Some(number("50")));
+    };
+    assert_eq!(captured(both), (Some(dual("45", "50")), dual("45", "50")));
+    // A gateway that books one side only.
+    let base = |row: &mut OrderRow| row.base_total_paid = Some(number("56.5"));
+    assert_eq!(captured(base).1, dual("50.85", "56.5"));
+    let whole = |row: &mut OrderRow| row.total_paid = Some(number("101.7"));
+    let (part, taken) = captured(whole);
+    assert_eq!((part, taken.order), (None, number("101.7")));
+    let mut terms = sample();
+    terms.total_paid = Some(number("101.7"));
+    assert_eq!(
+        mapped(&terms).unwrap().taken(),
+        Dual::ZERO,
+        "what is bought on terms is not taken when it is invoiced"
+    );
+}
+
+#[test]
 fn progress_follows_the_money() {
     let progress = |change: fn(&mut OrderRow)| {
         let mut row = sample();

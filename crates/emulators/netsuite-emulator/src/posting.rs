@@ -148,6 +148,9 @@ pub(crate) fn make(
         money(&held.doc, &mut doc, before, after);
     }
     doc.set("item", Val::Lines(lines));
+    if doc.flag("taxDetailsOverride") {
+        sales::override_tax(ask, &mut doc)?;
+    }
     match record.name {
         "returnAuthorization" => {
             doc.set("orderStatus", Val::Ref("B".to_owned()));
@@ -230,6 +233,9 @@ fn take_lines(
         }
         for (name, value) in line.0.iter().filter(|(name, _)| name.starts_with("custcol")) {
             made.set(name, value.clone());
+        }
+        if let Some(wanted) = wanted.map(|(_, wanted)| wanted.text("taxDetailsReference")) {
+            made.set("taxDetailsReference", Val::Text(wanted.to_owned()));
         }
         lines.push(made);
     }

@@ -305,6 +305,17 @@ fn legacy_tax(
     coded.then_some(tax)
 }
 
+/// The caller's tax in place of what a document would have had.
+pub(crate) fn override_tax(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
+    if ask.world.setting("tax") == Some("legacy") {
+        return Err(Refusal::at("taxDetailsOverride", "SuiteTax is not enabled in this account."));
+    }
+    let tax = stated_tax(doc)?;
+    doc.set("total", Val::Num(doc.num("total") - doc.num("taxTotal") + tax));
+    doc.set("taxTotal", Val::Num(tax));
+    Ok(())
+}
+
 /// Tax as the caller states it, each detail for a line; one more may be for what shipping costs.
 fn stated_tax(doc: &Doc) -> Result<Decimal, Refusal> {
     let charged = doc.has("shippingCost") || doc.has("handlingCost");
@@ -543,7 +554,10 @@ pub(crate) fn deposit(ask: Ask<'_>, doc: &mut Doc) -> Result<(), Refusal> {
     let order = doc.text("salesOrder");
     if !order.is_empty() {
         let held = ask.world.find("salesOrder", order);
-        if held.is_none_or(|held| held.doc.text("entity") != doc.text("customer")) {
+        // Orders to choose from are those that something is left to bill of.
+        let open = |held: &Doc| !matches!(held.text("orderStatus"), "C" | "G" | "H");
+        let own = |held: &Doc| held.text("entity") == doc.text("customer");
+        if !held.is_some_and(|held| own(&held.doc) && open(&held.doc)) {
             let text = format!("Invalid Field Value {order} for the following field: salesOrder");
             return Err(Refusal::at("salesOrder", text));
         }

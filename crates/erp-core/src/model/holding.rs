@@ -19,6 +19,9 @@ pub struct Holding {
     pub lines: Vec<HeldLine>,
     /// Its money.
     pub totals: Components,
+    /// How much of what the shop has taken is booked for it, where the target keeps that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Decimal>,
 }
 
 /// Where a document stands in the target.
@@ -149,7 +152,14 @@ impl Holding {
     /// A document's state, currency, lines and money.
     #[must_use]
     pub fn new(state: HeldState, currency: Currency, lines: Vec<HeldLine>, totals: Components) -> Self {
-        Self { state, currency, lines, totals }
+        Self { state, currency, lines, totals, paid: None }
+    }
+
+    /// States how much of what the shop has taken is booked for it.
+    #[must_use]
+    pub fn with_paid(mut self, paid: Option<Decimal>) -> Self {
+        self.paid = paid;
+        self
     }
 
     /// What a target that follows `order` exactly would hold, on one side of its money.
@@ -177,6 +187,7 @@ impl Holding {
             })
             .collect();
         Self::new(HeldState::Open, currency, lines, order.totals.components(side))
+            .with_paid(Some(order.taken().side(side)))
     }
 
     /// Units by SKU, upper-cased because targets fold case; nothing if cancelled.
@@ -216,6 +227,15 @@ impl Holding {
             }
         }
         found
+    }
+
+    /// How much of what `wanted` says was taken is not booked here; nothing where the target keeps no payments.
+    #[must_use]
+    pub fn unpaid(&self, wanted: &Self) -> Decimal {
+        match (self.paid, wanted.paid) {
+            (Some(held), Some(taken)) => taken.saturating_sub(held).max(Decimal::ZERO),
+            _ => Decimal::ZERO,
+        }
     }
 
     /// A digest of goods and liveness: equal where [`Holding::differences`] finds nothing.

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The kind of a tender that is no money yet.
+const TERMS: &str = "terms";
+
 /// An order as the shop holds it now: parents and children already resolved to what ships, money in both currencies.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -140,6 +143,17 @@ impl Order {
     /// Whether the shop has cancelled it.
     pub fn is_cancelled(&self) -> bool {
         self.standing == Standing::Cancelled
+    }
+
+    /// How much money was taken for it so far.
+    pub fn taken(&self) -> Dual {
+        let payment = &self.payment;
+        match (payment.tenders.as_slice(), payment.class, payment.progress) {
+            ([], PaymentClass::Terms, _) => Dual::ZERO,
+            ([], _, PaymentProgress::Captured) => self.totals.total,
+            ([], ..) => Dual::ZERO,
+            (tenders, ..) => tenders.iter().fold(Dual::ZERO, |sum, tender| sum + payment.taken(tender)),
+        }
     }
 
     /// How many units are ordered and not cancelled, over all lines.
@@ -455,6 +469,18 @@ impl Payment {
         self.tenders = tenders;
         self
     }
+
+    /// How much of one of its tenders was taken so far. What is bought on terms is not: that the shop has invoiced it is no
+    /// money.
+    #[must_use]
+    pub fn taken(&self, tender: &Tender) -> Dual {
+        match (tender.captured, self.progress) {
+            _ if tender.kind == TERMS => Dual::ZERO,
+            (_, PaymentProgress::Captured) => tender.amount,
+            (Some(captured), _) => captured,
+            (None, _) => Dual::ZERO,
+        }
+    }
 }
 
 /// What kind of payment method it is.
@@ -486,10 +512,13 @@ pub enum PaymentProgress {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tender {
-    /// `card`, `gift-card`, `store-credit`, `points`.
+    /// `card`, `offline`, `terms`, `gift-card`, `store-credit`, `points`.
     pub kind: String,
     /// How much of the order it covers.
     pub amount: Dual,
+    /// How much of it was taken so far, where that is neither nothing nor all; else the payment's progress says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured: Option<Dual>,
     /// The gateway's reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -501,7 +530,14 @@ pub struct Tender {
 impl Tender {
     /// A tender that covers `amount`.
     pub fn new(kind: impl Into<String>, amount: Dual) -> Self {
-        Self { kind: kind.into(), amount, reference: None, last_four: None }
+        Self { kind: kind.into(), amount, captured: None, reference: None, last_four: None }
+    }
+
+    /// States how much of it was taken so far, where that is a part.
+    #[must_use]
+    pub fn with_captured(mut self, captured: Dual) -> Self {
+        self.captured = Some(captured);
+        self
     }
 
     /// Adds the gateway's reference.

@@ -55,6 +55,10 @@ pub(super) struct Job {
 }
 
 /// How the ERP behaves, and the bugs planted in it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a behaviour of its own, planted alone or with others"
+)]
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) idempotency: Idempotency,
@@ -66,6 +70,8 @@ pub(super) struct Rules {
     pub(super) naive_submit: bool,
     pub(super) lying_absent: bool,
     pub(super) claims_no_effect: bool,
+    pub(super) payments: bool,
+    pub(super) unbooked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -170,6 +176,10 @@ impl ErpState {
     /// What a document made of `submission` holds: the order's figures, or the ERP's own if it prices anew.
     pub(super) fn holding_of(&self, submission: &OrderSubmission) -> Holding {
         let mut holding = Holding::wanted(&submission.order, self.rules.side);
+        holding.paid = holding.paid.filter(|_| self.rules.payments);
+        if self.rules.unbooked {
+            holding.paid = Some(Decimal::ZERO);
+        }
         for (index, line) in holding.lines.iter_mut().enumerate() {
             line.native_line = format!("{:06}", (index + 1) * 10);
         }
@@ -309,6 +319,8 @@ impl ReferenceErp {
             naive_submit: false,
             lying_absent: false,
             claims_no_effect: false,
+            payments: false,
+            unbooked: false,
         };
         let state = ErpState {
             docs: BTreeMap::new(),
@@ -372,6 +384,16 @@ impl ReferenceErp {
     /// Which side of an order's money it books.
     pub fn set_side(&self, side: Side) {
         self.rule(|rules| rules.side = side);
+    }
+
+    /// Books what the shop takes for its orders.
+    pub fn set_payments(&self, on: bool) {
+        self.rule(|rules| rules.payments = on);
+    }
+
+    /// Books no payment of the documents that it takes or changes from now on, and does not refuse them for it.
+    pub fn refuse_payments(&self, on: bool) {
+        self.rule(|rules| rules.unbooked = on);
     }
 
     /// Prices anew: each document it takes from now on differs by so much.

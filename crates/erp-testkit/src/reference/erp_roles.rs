@@ -20,12 +20,14 @@ impl Connector for ReferenceErp {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let (page, idempotency, accepts) =
-            self.system.look(|erp, _| (erp.page, erp.rules.idempotency, erp.rules.queue.is_some()));
+        let (page, idempotency, accepts, payments) = self
+            .system
+            .look(|erp, _| (erp.page, erp.rules.idempotency, erp.rules.queue.is_some(), erp.rules.payments));
         let page = u32::try_from(page).unwrap_or(u32::MAX);
         let horizon = self.system.horizon();
         let mut orders = SinkCapability::new(idempotency, horizon).with_bulk(20, 4).with_revise();
         orders.accepts = accepts;
+        orders.payments = payments;
         let mut capabilities = Capabilities::default();
         capabilities.order_sink = Some(orders);
         capabilities.inventory_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));

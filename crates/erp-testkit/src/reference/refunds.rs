@@ -88,32 +88,28 @@ impl RefundSource for ReferenceShop {
     }
 }
 
-fn receipt(index: usize, refund: &Refund, at: Timestamp) -> Receipt {
-    let number = format!("9{:09}", index + 1);
-    let held = |line: &RefundLine| {
-        let held = HeldLine::new(
-            line.line.as_str(),
-            line.sku.clone(),
-            line.quantity,
-            line.net.order,
-            line.tax.order,
-        );
-        held.with_line(Some(line.line.clone()))
-    };
-    let lines: Vec<HeldLine> = refund.lines.iter().map(held).collect();
-    let (tax, total) = (refund.tax.order, refund.total.order);
-    let totals = Components {
-        goods: lines.iter().map(|line| line.net).sum(),
-        shipping: refund.shipping.order,
-        fees: refund.adjustment().order,
-        tax,
-        total,
-    };
-    let holding = Holding::new(HeldState::Complete, refund.currency, lines, totals);
-    Receipt::new(NativeId::from(number.as_str()), number, at).with_holding(holding)
-}
-
 impl ErpState {
+    /// Proof of a refund that was booked: its figures in the order's currency, or the ERP's own if it prices anew.
+    fn refund_receipt(&self, index: usize, at: Timestamp) -> Receipt {
+        let number = format!("9{:09}", index + 1);
+        let receipt = Receipt::new(NativeId::from(number.as_str()), number, at);
+        let Some(RefundSubmission { refund, .. }) = self.refunds.get(index) else { return receipt };
+        let line = |(index, line): (usize, &RefundLine)| {
+            let native = format!("{:06}", (index + 1) * 10);
+            HeldLine::new(native, line.sku.clone(), line.quantity, line.net.order, line.tax.order)
+                .with_line(Some(line.line.clone()))
+        };
+        let totals = Components {
+            goods: refund.lines.iter().map(|line| line.net.order).sum::<Decimal>() + self.rules.reprice,
+            shipping: refund.shipping.order,
+            fees: refund.adjustment().order,
+            tax: refund.tax.order,
+            total: refund.total.order + self.rules.reprice,
+        };
+        let lines = refund.lines.iter().enumerate().map(line).collect();
+        receipt.with_holding(Holding::new(HeldState::Complete, refund.currency, lines, totals))
+    }
+
     /// The ERP's own create. It keeps no key unique.
     fn give_back(&mut self, item: &RefundSubmission, at: Timestamp) -> Result<Receipt> {
         item.refund.check(Allowance::rounding)?;
@@ -141,7 +137,7 @@ impl ErpState {
             return Err(Error::invalid_fields("the refund is refused", refused));
         }
         self.refunds.push(item.clone());
-        Ok(receipt(self.refunds.len() - 1, &item.refund, at))
+        Ok(self.refund_receipt(self.refunds.len() - 1, at))
     }
 }
 
@@ -210,7 +206,7 @@ impl RefundSink for ReferenceErp {
         let wanted = key.clone();
         let read = self.system.read(cx, "refunds.find", Some(key.clone()), move |erp, moment| {
             let held = erp.refunds.iter().enumerate().filter(|(_, held)| held.refund.key == wanted);
-            Ok(held.map(|(index, held)| receipt(index, &held.refund, moment.at)).collect::<Vec<_>>())
+            Ok(held.map(|(index, _)| erp.refund_receipt(index, moment.at)).collect::<Vec<_>>())
         });
         let mut receipts = read.await?;
         Ok(match receipts.len() {

@@ -256,6 +256,11 @@ impl ReferenceShop {
         })
     }
 
+    /// Takes the whole payment of an order.
+    pub fn capture(&self, key: &Key) -> bool {
+        self.change(key, |order| order.payment.progress = PaymentProgress::Captured)
+    }
+
     /// Edits an order as Commerce does: cancels it and places another, numbered with `-1`, each naming the other.
     pub fn edit(&self, key: &Key, edit: impl FnOnce(&mut Order)) -> Option<Key> {
         let id = self.system.id().clone();

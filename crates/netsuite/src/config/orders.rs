@@ -53,7 +53,7 @@ pub struct OrderConfig {
     pub payment_methods: BTreeMap<String, String>,
     /// The shop's payment method to terms.
     pub terms: BTreeMap<String, String>,
-    /// Deposits for payments that are captured when the order is sent; `None` makes none.
+    /// Deposits for payments that are captured, then or later; `None` makes none.
     pub deposits: Option<DepositConfig>,
     /// More body fields: `custbody_…` to `number`, `store`, `website`, `coupons`, or the name of a custom field.
     pub fields: BTreeMap<String, String>,
@@ -164,7 +164,8 @@ pub enum TaxMode {
     Item,
 }
 
-/// Deposits for captured payments.
+/// Deposits for captured payments. What is bought on terms makes none; what is captured when the order is billed already is a
+/// payment of its invoice, and a person makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

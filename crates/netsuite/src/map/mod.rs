@@ -10,7 +10,10 @@ pub(crate) use address::{address, address_body};
 pub(crate) use customer::{customer, customer_body, customer_projection, customer_update};
 pub(crate) use fulfillment::{fulfillment, has_shipped, shipped_items};
 pub(crate) use holding::{Head, Held, Status, holding, item_ids, links, status_of, warnings};
-pub(crate) use order::{OrderParts, deposits_in, deposits_of, order_body, wanted_lines};
+pub(crate) use order::{
+    OrderParts, SHIPPING, Taken, deposit_method, deposits_in, is_as_wanted, memo_with, order_body,
+    reference_of, taken, tax_detail, wanted_lines,
+};
 
 use erp_core::Decimal;
 use erp_core::model::{Order, OrderLine};

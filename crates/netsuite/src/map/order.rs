@@ -1,14 +1,14 @@
 //! An order on its way into NetSuite.
 
 use super::{address_body, coin, cut, document_currency, share};
-use crate::config::{OrderConfig, OrderRecord, TaxMode};
+use crate::config::{DepositConfig, OrderConfig, OrderRecord, TaxMode};
 use crate::lookup::Item;
-use crate::wire::{Body, RecordRef};
+use crate::wire::{Body, Record, RecordRef};
 use erp_core::Decimal;
 use erp_core::error::{Error, ErrorKind, FieldError, Result};
-use erp_core::id::Sku;
-use erp_core::model::{Charge, Order, OrderLine, OrderSubmission, PaymentProgress, RouteTarget};
-use erp_core::money::{Currency, Side};
+use erp_core::id::{LineId, Sku};
+use erp_core::model::{Charge, Holding, Order, OrderLine, OrderSubmission, RouteTarget};
+use erp_core::money::{Currency, Dual, Side};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -18,8 +18,10 @@ const CUSTOM_LEVEL: &str = "-1";
 const RATE_SCALE: u32 = 8;
 /// What stands in a memo before the number of deposits.
 const DEPOSITS: &str = "; deposits: ";
+/// As much of a memo as is kept beside the number of deposits: NetSuite takes 999 characters.
+const MEMO_MAX: usize = 960;
 /// What the shipping's tax is called in tax details.
-const SHIPPING: &str = "shipping";
+pub(crate) const SHIPPING: &str = "shipping";
 
 /// What was looked up for an order.
 #[derive(Debug)]
@@ -94,10 +96,56 @@ pub(crate) fn order_body(
     Err(Error::new(ErrorKind::Invalid { fields: problems }, text))
 }
 
+/// The buyer's own number, else the shop's.
+fn reference(order: &Order) -> String {
+    let own = order.purchase_order.as_deref().map(str::trim).filter(|number| !number.is_empty());
+    cut(own.unwrap_or(&order.number), 45)
+}
+
+/// Whether a document holds, to the coin, what the order wants of it, so that nothing needs to be sent.
+pub(crate) fn is_as_wanted(
+    config: &OrderConfig,
+    order: &Order,
+    record: &Record,
+    holding: &Holding,
+) -> Result<bool> {
+    let side = config.currency_side;
+    let currency = document_currency(side, order);
+    let wanted = wanted_lines(order);
+    let sum = |part: &dyn Fn(&OrderLine) -> Dual| -> Decimal {
+        wanted.iter().map(|(_, line)| share(line, part(line).side(side), currency)).sum()
+    };
+    let whole = |line: &OrderLine| if config.discount_item.is_some() { line.gross } else { line.net };
+    let off = if config.discount_item.is_some() { sum(&|line| line.discount) } else { Decimal::ZERO };
+    let mut lines: Vec<_> = wanted
+        .iter()
+        .map(|(_, line)| {
+            let amount = share(line, whole(line).side(side), currency).normalize();
+            (line.sku.as_str().trim().to_uppercase(), line.wanted().normalize(), amount)
+        })
+        .collect();
+    let mut held: Vec<_> = holding
+        .lines
+        .iter()
+        .filter(|line| !line.quantity.is_zero())
+        .map(|line| (line.sku.as_str().to_uppercase(), line.quantity.normalize(), line.net.normalize()))
+        .collect();
+    lines.sort();
+    held.sort();
+    let shipping = order.delivery.as_ref().map_or(Decimal::ZERO, |one| coin(one.net.side(side), currency));
+    let fees: Decimal = order.fees.iter().map(|fee| coin(fee.net.side(side), currency)).sum();
+    let totals = &holding.totals;
+    let own_tax = matches!(config.tax.mode, TaxMode::Override | TaxMode::Item);
+    Ok(lines == held
+        && totals.goods == sum(&whole).saturating_sub(off)
+        && (totals.shipping, totals.fees) == (shipping, fees)
+        && (!own_tax || totals.tax == all_tax(order, side, currency))
+        && record.text("otherRefNum")? == reference(order))
+}
+
 /// Our key, the buyer's number, and what people look for.
 fn identification(config: &OrderConfig, order: &Order, body: &mut Body) {
-    let own = order.purchase_order.as_deref().map(str::trim).filter(|number| !number.is_empty());
-    body.put("otherRefNum", cut(own.unwrap_or(&order.number), 45));
+    body.put("otherRefNum", reference(order));
     body.put("memo", memo(config, order));
     if let Some(field) = &config.key_field {
         body.put(field.as_str(), order.key.as_str());
@@ -118,14 +166,57 @@ fn identification(config: &OrderConfig, order: &Order, body: &mut Body) {
     }
 }
 
-/// How many deposits the order shall have: one for each tender with an amount, or one for the whole.
-pub(crate) fn deposits_of(config: &OrderConfig, order: &Order) -> usize {
-    if config.deposits.is_none() || order.payment.progress != PaymentProgress::Captured {
-        return 0;
+/// What a tender has brought so far, in the document's currency.
+#[derive(Debug)]
+pub(crate) struct Taken<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) reference: Option<&'a str>,
+    pub(crate) amount: Decimal,
+}
+
+/// What was taken by each tender that has an amount, also where that is nothing: their places number the deposits. One for the
+/// whole where the shop names no tenders; none where the account makes no deposits.
+pub(crate) fn taken<'a>(config: &OrderConfig, order: &'a Order) -> Vec<Taken<'a>> {
+    if config.deposits.is_none() {
+        return Vec::new();
     }
     let side = config.currency_side;
-    let tenders = order.payment.tenders.iter().filter(|tender| !tender.amount.side(side).is_zero()).count();
-    if tenders == 0 && order.totals.total.side(side).is_zero() { 0 } else { tenders.max(1) }
+    let currency = document_currency(side, order);
+    let payment = &order.payment;
+    let tenders = payment.tenders.iter().filter(|tender| !tender.amount.side(side).is_zero());
+    let taken: Vec<_> = tenders
+        .map(|tender| Taken {
+            kind: &tender.kind,
+            reference: tender.reference.as_deref(),
+            amount: coin(payment.taken(tender).side(side), currency),
+        })
+        .collect();
+    if !taken.is_empty() {
+        return taken;
+    }
+    let amount = coin(order.taken().side(side), currency);
+    vec![Taken { kind: &payment.method, reference: None, amount }]
+}
+
+/// How many deposits the order has when it is made.
+fn deposits_of(config: &OrderConfig, order: &Order) -> usize {
+    taken(config, order).iter().filter(|taken| !taken.amount.is_zero()).count()
+}
+
+/// What a tender is in NetSuite.
+pub(crate) fn deposit_method<'a>(
+    config: &'a DepositConfig,
+    order: &Order,
+    kind: &str,
+) -> std::result::Result<&'a str, FieldError> {
+    let methods = &config.payment_methods;
+    let method = methods.get(kind).or_else(|| methods.get(&order.payment.method));
+    method.map(String::as_str).ok_or_else(|| {
+        let text = format!(
+            "nothing says what tender {kind} is in NetSuite; add it to orders.deposits.payment_methods"
+        );
+        FieldError::new("payment.tenders", "netsuite.no_payment_method", text)
+    })
 }
 
 /// The number that people look for, and how many deposits belong to it: without that nobody could tell an order whose
@@ -138,6 +229,15 @@ fn memo(config: &OrderConfig, order: &Order) -> String {
     }
 }
 
+/// A memo that says how many deposits there are, and whatever else it says.
+pub(crate) fn memo_with(memo: &str, count: usize) -> String {
+    let own = match memo.rsplit_once(DEPOSITS) {
+        Some((own, old)) if old.trim().parse::<usize>().is_ok() => own,
+        _ => memo,
+    };
+    format!("{}{DEPOSITS}{count}", cut(own, MEMO_MAX))
+}
+
 /// How many deposits a memo says that there are.
 pub(crate) fn deposits_in(memo: &str) -> usize {
     memo.rsplit_once(DEPOSITS).and_then(|(_, count)| count.trim().parse().ok()).unwrap_or(0)
@@ -145,6 +245,14 @@ pub(crate) fn deposits_in(memo: &str) -> usize {
 
 fn payment(config: &OrderConfig, order: &Order, body: &mut Body, problems: &mut Vec<FieldError>) {
     let method = &order.payment.method;
+    // An order whose deposits could not be made is not begun.
+    if let Some(deposits) = &config.deposits {
+        let unknown = taken(config, order)
+            .iter()
+            .filter(|taken| !taken.amount.is_zero())
+            .find_map(|taken| deposit_method(deposits, order, taken.kind).err());
+        problems.extend(unknown);
+    }
     body.put_some("terms", config.terms.get(method).map(RecordRef::id));
     if config.record == OrderRecord::CashSale {
         match config.payment_methods.get(method) {
@@ -262,7 +370,7 @@ fn line_body(
         body.put(field.as_str(), line.id.as_str());
     }
     match config.tax.mode {
-        TaxMode::Override => body.put("taxDetailsReference", reference_of(line)),
+        TaxMode::Override => body.put("taxDetailsReference", reference_of(&line.id)),
         TaxMode::Codes | TaxMode::Legacy => {
             let (tax, net) = (line.tax.side(side), line.net.side(side));
             put_code(config, tax, net, &mut body).ok_or_else(|| no_code(format!("lines[{index}].tax")))?;
@@ -390,28 +498,31 @@ fn tax(
     }
 }
 
-/// The shop's tax by line, as SuiteTax takes it instead of its own.
+/// The shop's tax on what a reference names, as SuiteTax takes it instead of its own.
+pub(crate) fn tax_detail(config: &OrderConfig, reference: String, net: Decimal, tax: Decimal) -> Body {
+    let mut body = Body::new().with("taxDetailsReference", reference);
+    body.put_some("taxType", config.tax.tax_type.as_ref().map(RecordRef::id));
+    let code = tax_code(config, tax, net).map(|(_, code)| code);
+    body.put_some("taxCode", code.map(RecordRef::id));
+    body.with("taxBasis", net).with("taxRate", rate_of(tax, net)).with("taxAmount", tax)
+}
+
+/// The shop's tax by line.
 fn tax_details(config: &OrderConfig, order: &Order, side: Side, currency: Currency) -> Vec<Body> {
-    let detail = |reference: String, net: Decimal, tax: Decimal| {
-        let mut body = Body::new().with("taxDetailsReference", reference);
-        body.put_some("taxType", config.tax.tax_type.as_ref().map(RecordRef::id));
-        let code = tax_code(config, tax, net).map(|(_, code)| code);
-        body.put_some("taxCode", code.map(RecordRef::id));
-        body.with("taxBasis", net).with("taxRate", rate_of(tax, net)).with("taxAmount", tax)
-    };
     let of_line = |(_, line): &(usize, &OrderLine)| {
         let net = share(line, line.net.side(side), currency);
-        detail(reference_of(line), net, share(line, line.tax.side(side), currency))
+        tax_detail(config, reference_of(&line.id), net, share(line, line.tax.side(side), currency))
     };
     let charges = order.delivery.iter().chain(&order.fees).collect::<Vec<_>>();
     let net: Decimal = charges.iter().map(|charge| coin(charge.net.side(side), currency)).sum();
     let tax: Decimal = charges.iter().map(|charge| coin(charge.tax.side(side), currency)).sum();
-    let more = (!tax.is_zero()).then(|| detail(SHIPPING.to_owned(), net, tax));
+    let more = (!tax.is_zero()).then(|| tax_detail(config, SHIPPING.to_owned(), net, tax));
     wanted_lines(order).iter().map(of_line).chain(more).collect()
 }
 
-fn reference_of(line: &OrderLine) -> String {
-    format!("line-{}", line.id)
+/// What a line is called in tax details.
+pub(crate) fn reference_of(line: &LineId) -> String {
+    format!("line-{line}")
 }
 
 fn all_tax(order: &Order, side: Side, currency: Currency) -> Decimal {

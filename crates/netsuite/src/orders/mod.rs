@@ -20,6 +20,7 @@ use crate::suiteql::SuiteQl;
 use crate::wire::{Record, RecordRef};
 use async_trait::async_trait;
 use create::Created;
+use deposit::Deposit;
 use erp_core::context::Context;
 use erp_core::error::{Effect, Error, ErrorKind, FieldError, Result};
 use erp_core::feed::{Items, Window};
@@ -62,8 +63,9 @@ impl OrderSink for NetsuiteClient {
         match found.as_slice() {
             [] => Ok(Found::Absent),
             [document] => {
-                let receipt = self.receipt(cx, document).await?;
-                let whole = self.deposits_are_whole(cx, document).await?;
+                let deposits = self.deposits(cx, document).await?;
+                let receipt = self.receipt_with(cx, document, deposits.as_deref()).await?;
+                let whole = deposit::are_whole(document, deposits.as_deref())?;
                 Ok(if whole { Found::Whole(receipt) } else { Found::Partial(receipt) })
             }
             several => {
@@ -153,6 +155,16 @@ impl NetsuiteClient {
 
     /// Proof of what NetSuite holds.
     async fn receipt(&self, cx: &Context, document: &Document) -> Result<Receipt> {
+        let deposits = self.deposits(cx, document).await?;
+        self.receipt_with(cx, document, deposits.as_deref()).await
+    }
+
+    async fn receipt_with(
+        &self,
+        cx: &Context,
+        document: &Document,
+        deposits: Option<&[Deposit]>,
+    ) -> Result<Receipt> {
         let (config, record) = (&self.config().orders, &document.record);
         let lines = Held::of(config, record)?;
         let currency = match record.ref_id("currency")? {
@@ -161,7 +173,10 @@ impl NetsuiteClient {
         };
         let skus = self.skus(cx, &item_ids(&lines)).await?;
         let status = status_of(&order_status(record)?);
-        let holding = map::holding(config, status, currency, Head::of(record)?, &lines, &skus);
+        let paid = deposits.filter(|_| config.deposits.is_some());
+        let paid = paid.map(|deposits| deposits.iter().map(|deposit| deposit.amount).sum());
+        let holding =
+            map::holding(config, status, currency, Head::of(record)?, &lines, &skus).with_paid(paid);
         let number = record.filled("tranId")?.unwrap_or_else(|| "(no number)".to_owned());
         let receipt = Receipt::new(NativeId::new(record.required("id")?), number.as_str(), document.at)
             .with_lines(map::links(&lines))
@@ -197,7 +212,7 @@ impl NetsuiteClient {
             OrderParts { external_id: &external, entity: &entity, currency: &currency, items: &items };
         let body = map::order_body(config, submission, &parts)?;
         match self.create_order(cx, &body).await {
-            Ok(created) => self.finish(cx, submission, &created).await,
+            Ok(created) => self.finish(cx, submission, &created, submission.order.placed_at).await,
             Err(error) if *error.kind() == ErrorKind::Conflict => self.adopt(cx, submission, error).await,
             Err(error) => {
                 self.forget_items(skus.into_iter().cloned());
@@ -248,30 +263,35 @@ impl NetsuiteClient {
 
     /// An order that is there already, for what it is; what it lacks is made.
     async fn take(&self, cx: &Context, submission: &OrderSubmission, document: &Document) -> Result<Receipt> {
-        if self.deposits_are_whole(cx, document).await? {
-            return Ok(self.linked(submission, self.receipt(cx, document).await?));
-        }
-        self.finish(cx, submission, &Created::known(document.record.required("id")?)).await
+        let created = Created::known(document.record.required("id")?);
+        self.finish(cx, submission, &created, submission.order.updated_at).await
     }
 
     /// Makes what comes after the create, and reads the order back. The order exists: whatever fails here says so.
-    async fn finish(&self, cx: &Context, submission: &OrderSubmission, created: &Created) -> Result<Receipt> {
+    async fn finish(
+        &self,
+        cx: &Context,
+        submission: &OrderSubmission,
+        created: &Created,
+        paid_at: Timestamp,
+    ) -> Result<Receipt> {
         let id = created.id.as_str();
+        let gone = || Error::new(ErrorKind::Conflict, "the order was created and is not there any more");
         let done = async {
-            self.make_deposits(cx, submission, id)
+            let document = self.read_order(cx, id).await?.ok_or_else(gone)?;
+            let settled = self
+                .settle_deposits(cx, &submission.order, &document, paid_at)
                 .await
                 .map_err(|error| error.with_effect(Effect::Partial))?;
-            let Some(document) = self.read_order(cx, id).await? else {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    "the order was created and is not there any more",
-                ));
-            };
-            let mut receipt = self.receipt(cx, &document).await?;
+            // What was read before a deposit was made may be of another revision.
+            let document =
+                if settled.made { self.read_order(cx, id).await?.ok_or_else(gone)? } else { document };
+            let mut receipt = self.receipt_with(cx, &document, settled.deposits.as_deref()).await?;
             receipt.warnings.extend(created.warnings(&document)?);
+            receipt.warnings.extend(settled.warnings);
             Ok(receipt)
         };
-        let receipt = done.await.map_err(|error| {
+        let receipt = done.await.map_err(|error: Error| {
             let happened = if error.effect() == Effect::Partial { Effect::Partial } else { Effect::Applied };
             error.with_effect(happened).with_context("internal_id", id)
         })?;

@@ -3,12 +3,13 @@
 //! REST has no cancel: an order is closed line by line, and NetSuite then calls it closed. Both are absolute: they make
 //! NetSuite equal to what is wanted and change nothing that is equal already, so that doing them again is harmless.
 
+use super::deposit::Settled;
 use super::{Document, order_status};
 use crate::client::NetsuiteClient;
 use crate::map::{self, Held, OrderParts, Status, status_of};
 use crate::wire::{Body, Node, RecordRef};
 use erp_core::context::Context;
-use erp_core::error::{Error, ErrorKind, FieldError, Result};
+use erp_core::error::{Effect, Error, ErrorKind, FieldError, Result};
 use erp_core::id::Sku;
 use erp_core::model::{OrderChange, OrderRevision};
 use erp_core::outcome::Receipt;
@@ -26,14 +27,23 @@ impl NetsuiteClient {
             let text = format!("order {id} holds another external id now; somebody changed it");
             return Err(Error::new(ErrorKind::Conflict, text));
         }
-        match revision.change {
-            OrderChange::Cancel => self.close(cx, id, &document).await?,
-            OrderChange::Amend => self.amend(cx, id, &document, revision).await?,
-        }
+        let settled = match revision.change {
+            OrderChange::Cancel => {
+                self.close(cx, id, &document).await?;
+                Settled::default()
+            }
+            OrderChange::Amend => {
+                let amended = self.amend(cx, id, &document, revision).await?;
+                let order = &revision.desired.order;
+                let settled = self.settle_deposits(cx, order, &document, order.updated_at).await;
+                settled.map_err(|error| if amended { changed(error) } else { error })?
+            }
+        };
         let Some(document) = self.read_order(cx, id).await? else {
             return Err(Error::new(ErrorKind::Conflict, format!("NetSuite holds no order {id} any more")));
         };
-        let receipt = self.receipt(cx, &document).await?;
+        let mut receipt = self.receipt_with(cx, &document, settled.deposits.as_deref()).await?;
+        receipt.warnings.extend(settled.warnings);
         Ok(self.linked(&revision.desired, receipt))
     }
 
@@ -63,17 +73,23 @@ impl NetsuiteClient {
         self.update_record(cx, self.order_path(), &RecordRef::id(id), &body, &[]).await
     }
 
-    /// Makes lines, quantities and money equal to what is wanted. Lines that nobody wants any more are closed, so that what
-    /// happened stays visible.
+    /// Makes lines, quantities and money equal to what is wanted; `false` if they are already, and nothing is sent. Lines that
+    /// nobody wants any more are closed, so that what happened stays visible.
     async fn amend(
         &self,
         cx: &Context,
         id: &str,
         document: &Document,
         revision: &OrderRevision,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let config = &self.config().orders;
         let submission = &revision.desired;
+        let held = self.receipt_with(cx, document, None).await?.holding;
+        if let Some(held) = &held
+            && map::is_as_wanted(config, &submission.order, &document.record, held)?
+        {
+            return Ok(false);
+        }
         let skus: BTreeSet<&Sku> = submission.order.lines.iter().map(|line| &line.sku).collect();
         let items = self.items(cx, &skus).await?;
         let field = |name: &str| document.record.ref_id(name).map(Option::unwrap_or_default);
@@ -85,9 +101,15 @@ impl NetsuiteClient {
         let held = Held::of(config, &document.record)?;
         let lines = Self::changed_lines(&held, revision, &wanted)?;
         let mut body = Body::new();
-        for name in
-            ["shipMethod", "shippingCost", "discountItem", "discountRate", "taxDetailsOverride", "taxDetails"]
-        {
+        for name in [
+            "otherRefNum",
+            "shipMethod",
+            "shippingCost",
+            "discountItem",
+            "discountRate",
+            "taxDetailsOverride",
+            "taxDetails",
+        ] {
             body.put_some(name, wanted.get(name).cloned());
         }
         let replace: &[&str] = if body.get("taxDetails").is_some() { &["taxDetails"] } else { &[] };
@@ -95,7 +117,8 @@ impl NetsuiteClient {
             body.put("item", lines);
         }
         let update = self.update_record(cx, self.order_path(), &RecordRef::id(id), &body, replace).await;
-        update.map_err(|error| super::fields::in_the_orders_words(config, submission, error))
+        update.map_err(|error| super::fields::in_the_orders_words(config, submission, error))?;
+        Ok(true)
     }
 
     /// What must change about the lines: each wanted line beside the one that holds it, fees and tax beside theirs.
@@ -153,6 +176,14 @@ impl NetsuiteClient {
             }
         }
         known
+    }
+}
+
+/// The order was changed before something else failed.
+fn changed(error: Error) -> Error {
+    match error.effect() {
+        Effect::None => error.with_effect(Effect::Partial),
+        _ => error,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{NetsuiteConfig, OrderRecord, TaxMode};
 use crate::lookup::Item;
-use crate::map::{Held, coin};
+use crate::map::{Held, SHIPPING, coin, reference_of, tax_detail};
 use crate::wire::{Body, Record, RecordRef};
 use erp_core::Decimal;
 use erp_core::error::{Error, Result};
@@ -17,8 +17,10 @@ pub(super) struct Part<'a> {
     number: Decimal,
     item: String,
     pub(super) sku: &'a Sku,
+    line: &'a LineId,
     quantity: Decimal,
     amount: Decimal,
+    tax: Decimal,
     restock: bool,
 }
 
@@ -91,8 +93,10 @@ impl<'a> Plan<'a> {
                 number: own.number.parse::<i64>().map(Decimal::from).unwrap_or_default(),
                 item: own.item.clone(),
                 sku: &line.sku,
+                line: &line.line,
                 quantity: line.quantity,
                 amount: coin(line.net.side(side), currency),
+                tax: coin(line.tax.side(side), currency),
                 restock: line.restock.unwrap_or(config.refunds.restock),
             });
         }
@@ -101,7 +105,7 @@ impl<'a> Plan<'a> {
         if plan.lines.is_empty() {
             plan.alone()?
         } else {
-            plan.money()?
+            plan.money(None)?
         };
         Ok(plan)
     }
@@ -196,11 +200,48 @@ impl<'a> Plan<'a> {
         Ok(Body::new().with("item", lines))
     }
 
-    /// The money for a return: its lines, and what is beside them.
-    pub(super) fn money(&self) -> Result<Body> {
+    /// The money for a return: its lines, and what is beside them. With the return's lines, the shop's tax on them.
+    pub(super) fn money(&self, back: Option<&Record>) -> Result<Body> {
         let beside = self.beside(self.own(self.refund.adjustment()))?;
-        let body = self.with_shipping(Body::new())?;
-        Ok(if beside.is_empty() { body } else { body.with("item", beside) })
+        let mut body = self.with_shipping(Body::new())?;
+        let named = back.map(|back| self.named(back)).transpose()?.flatten();
+        let lines: Vec<Body> = named.iter().flatten().cloned().chain(beside).collect();
+        if !lines.is_empty() {
+            body.put("item", lines);
+        }
+        Ok(if named.is_some() { self.with_tax(body) } else { body })
+    }
+
+    /// The return's lines by the names that tax details call them; `None` where NetSuite's own tax stands: by the account's
+    /// setting, or because somebody changed the return.
+    fn named(&self, back: &Record) -> Result<Option<Vec<Body>>> {
+        if self.config.orders.tax.mode != TaxMode::Override {
+            return Ok(None);
+        }
+        let held = back.expanded("item")?;
+        if held.len() != self.lines.len() {
+            return Ok(None);
+        }
+        let mut lines = Vec::with_capacity(held.len());
+        for (line, part) in held.iter().zip(&self.lines) {
+            if line.ref_id("item")?.as_deref() != Some(part.item.as_str()) {
+                return Ok(None);
+            }
+            let body = Body::new().with("orderLine", line.amount("line")?);
+            lines.push(body.with("taxDetailsReference", reference_of(part.line)));
+        }
+        Ok(Some(lines))
+    }
+
+    /// The tax that the shop gave back, instead of NetSuite's own.
+    fn with_tax(&self, body: Body) -> Body {
+        let config = &self.config.orders;
+        let of_line = |part: &Part<'_>| tax_detail(config, reference_of(part.line), part.amount, part.tax);
+        let tax = self.own(self.refund.shipping_tax);
+        let shipping = (!tax.is_zero())
+            .then(|| tax_detail(config, SHIPPING.to_owned(), self.own(self.refund.shipping), tax));
+        let details: Vec<Body> = self.lines.iter().map(of_line).chain(shipping).collect();
+        body.with("taxDetailsOverride", true).with("taxDetails", details)
     }
 
     /// What a refund of a sale cannot say: it has no receipt.
@@ -218,17 +259,29 @@ impl<'a> Plan<'a> {
 
     /// The money for lines of a cash sale, at once.
     pub(super) fn refund_of_sale(&self) -> Result<Body> {
-        let mut lines = self.goods();
+        let own_tax = self.config.orders.tax.mode == TaxMode::Override;
+        let name = |(line, part): (Body, &Part<'_>)| {
+            if own_tax { line.with("taxDetailsReference", reference_of(part.line)) } else { line }
+        };
+        let mut lines: Vec<Body> = self.goods().into_iter().zip(&self.lines).map(name).collect();
         lines.extend(self.beside(self.own(self.refund.adjustment()))?);
-        self.with_shipping(Body::new().with("item", lines))
+        let body = self.with_shipping(Body::new().with("item", lines))?;
+        Ok(if own_tax { self.with_tax(body) } else { body })
     }
 
     /// Money without goods: nothing to make it from, so it stands by itself. Shipping goes with the adjustment, because
     /// NetSuite takes no document without a line.
     pub(super) fn alone(&self) -> Result<Body> {
-        let lines = self.beside(self.own(self.refund.adjustment() + self.refund.shipping))?;
+        let mut lines = self.beside(self.own(self.refund.adjustment() + self.refund.shipping))?;
         let entity = self.order.ref_id("entity")?.unwrap_or_default();
-        let mut body = Body::new().with("entity", RecordRef::id(entity)).with("item", lines);
+        let mut body = Body::new().with("entity", RecordRef::id(entity));
+        if self.config.orders.tax.mode == TaxMode::Override
+            && let Some(line) = lines.first_mut()
+        {
+            line.put("taxDetailsReference", SHIPPING);
+            body = self.with_tax(body);
+        }
+        body.put("item", lines);
         body.put_some("currency", self.order.ref_id("currency")?.map(RecordRef::id));
         body.put_some("subsidiary", self.order.ref_id("subsidiary")?.map(RecordRef::id));
         body.put_some("location", self.config.refunds.location.as_ref().map(RecordRef::id));
@@ -259,6 +312,7 @@ fn merged(parts: Vec<Part<'_>>) -> Result<Vec<Part<'_>>> {
             Some(known) => {
                 known.quantity = known.quantity.saturating_add(part.quantity);
                 known.amount = known.amount.saturating_add(part.amount);
+                known.tax = known.tax.saturating_add(part.tax);
             }
             None => merged.push(part),
         }

@@ -72,7 +72,13 @@ impl RefundSink for NetsuiteClient {
             return Ok(Found::Whole(self.refund_receipt(cx, &document).await?));
         }
         for (kind, step) in [("itemReceipt", Step::Receipt), ("returnAuthorization", Step::Return)] {
-            if let Some(begun) = self.document(cx, kind, &step.external_id(key)?).await? {
+            let found = self.document(cx, kind, &step.external_id(key)?).await;
+            let found = match self.config().orders.record {
+                // A cash sale is refunded at once: its account need not have returns at all.
+                OrderRecord::CashSale => may_be_unseen(found)?,
+                OrderRecord::SalesOrder => found?,
+            };
+            if let Some(begun) = found {
                 return Ok(Found::Partial(begun.receipt()?));
             }
         }
@@ -92,10 +98,7 @@ impl NetsuiteClient {
         match self.document(cx, usual.path(), &external).await? {
             Some(document) => Ok(Some(document)),
             // Whoever makes credit memos alone need not be allowed to read the other kind.
-            None => match self.document(cx, other.path(), &external).await {
-                Err(error) if matches!(error.kind(), ErrorKind::Permission { .. }) => Ok(None),
-                found => found,
-            },
+            None => may_be_unseen(self.document(cx, other.path(), &external).await),
         }
     }
 
@@ -179,7 +182,7 @@ impl NetsuiteClient {
             self.make(cx, refund, Step::Receipt, Some(origin), &body, warnings).await.map_err(begun)?;
         }
         let origin = Origin { kind: "returnAuthorization", id: &back.id, lines_alone: false };
-        let body = plan.money().map_err(begun)?;
+        let body = plan.money(Some(&back.record)).map_err(begun)?;
         self.give_back(cx, refund, Some(origin), &body, warnings).await.map_err(|error| {
             let waits = !self.config().refunds.receive && matches!(error.kind(), ErrorKind::Invalid { .. });
             let error = if waits {
@@ -256,6 +259,15 @@ impl NetsuiteClient {
             }
             Err(error) => Err(error.with_context("step", kind)),
         }
+    }
+}
+
+/// A document of a kind that this account does not make: a role that may not see the kind, or a feature that is off, for which
+/// NetSuite says that there is no such record type, has none.
+fn may_be_unseen(found: Result<Option<Document>>) -> Result<Option<Document>> {
+    match found {
+        Err(error) if matches!(error.kind(), ErrorKind::Permission { .. } | ErrorKind::Config) => Ok(None),
+        found => found,
     }
 }
 

@@ -4,6 +4,7 @@
 mod world;
 
 mod answers;
+mod deposits;
 mod doctor;
 mod events;
 mod jobs;
@@ -12,5 +13,6 @@ mod movements;
 mod orders;
 mod records;
 mod refunds;
+mod shipments;
 mod soap;
 mod traps;

@@ -1,16 +1,13 @@
 //! Journeys of orders.
 
 use crate::world::{CUSTOMER, LogOn, World};
-use erp_core::model::{
-    Buyer, Holding, Order, OrderChange, OrderRevision, OrderSubmission, Payment, PaymentClass,
-    PaymentProgress, RouteTarget, Tender,
-};
+use erp_core::model::{Buyer, Holding, Order, OrderChange, OrderRevision, OrderSubmission, RouteTarget};
 use erp_core::prelude::*;
 use erp_testkit::conformance::Harness as _;
 use erp_testkit::fault::{Fault, Rule};
 use erp_testkit::model::Sample;
 use futures_util::future::{Either, select};
-use netsuite::config::{DepositConfig, GuestPolicy, NetsuiteConfig, OrderRecord, TaxMode};
+use netsuite::config::{GuestPolicy, OrderRecord, TaxMode};
 use netsuite::{NetsuiteClient, external_id};
 use std::future::Future;
 use std::pin::pin;
@@ -23,23 +20,23 @@ pub(crate) async fn driven<T>(world: &World, work: impl Future<Output = T>) -> T
     }
 }
 
-async fn submit(world: &World, client: &NetsuiteClient, order: &OrderSubmission) -> Outcome {
+pub(crate) async fn submit(world: &World, client: &NetsuiteClient, order: &OrderSubmission) -> Outcome {
     let cx = Context::new();
     driven(world, client.submit_orders(&cx, std::slice::from_ref(order))).await.remove(0)
 }
 
-fn applied(outcome: Outcome) -> Receipt {
+pub(crate) fn applied(outcome: Outcome) -> Receipt {
     match outcome {
         Outcome::Applied(receipt) => receipt,
         other => panic!("refused: {other:?}"),
     }
 }
 
-fn order(seed: u64) -> Order {
+pub(crate) fn order(seed: u64) -> Order {
     Sample::new(seed).order_of(2)
 }
 
-fn submission(order: Order) -> OrderSubmission {
+pub(crate) fn submission(order: Order) -> OrderSubmission {
     OrderSubmission::new(order, RouteTarget::new()).with_customer(Some(CUSTOMER.to_string().into()))
 }
 
@@ -116,35 +113,6 @@ async fn a_discount_item_carries_the_discounts() {
         body.lines.iter().map(|line| line.amount).sum::<Decimal>(),
         sample.lines.iter().map(|l| l.gross.order).sum()
     );
-}
-
-#[tokio::test]
-async fn a_captured_payment_makes_its_deposits_once() {
-    let world = World::start(LogOn::Oauth2, &[]).await;
-    let deposits = |config: &mut NetsuiteConfig| {
-        let methods = r#"{"payment_methods":{"card":"1","gift-card":"1"}}"#;
-        config.orders.deposits = Some(serde_json::from_str::<DepositConfig>(methods).unwrap());
-    };
-    let client = world.client_with(deposits);
-    let mut sample = order(5);
-    let (card, gift) =
-        (Tender::new("card", Dual::same(Decimal::TEN)), Tender::new("gift-card", Dual::same(Decimal::ONE)));
-    sample.payment = Payment::new("braintree", PaymentClass::Card, PaymentProgress::Captured)
-        .with_tenders(vec![card, gift]);
-    let submission = submission(sample);
-    // The second deposit's answer never comes: the order is there, and it is not whole.
-    let rule = Rule { after: 1, ..Rule::once(Some("POST"), "/customerDeposit", Fault::DropBeforeSend) };
-    world.emulator.server.faults().add(rule);
-    let lost = submit(&world, &client, &submission).await;
-    assert_eq!(lost.error().map(Error::effect), Some(Effect::Partial), "{lost:?}");
-    world.clear_faults();
-    let cx = Context::new();
-    let found = driven(&world, client.find_order(&cx, &submission.order.key)).await.unwrap();
-    assert!(matches!(found, Found::Partial(_)), "an order that lacks a deposit is partial: {found:?}");
-    applied(submit(&world, &client, &submission).await);
-    assert_eq!(world.emulator.world.count("customerDeposit"), 2);
-    let found = driven(&world, client.find_order(&cx, &submission.order.key)).await.unwrap();
-    assert!(matches!(found, Found::Whole(_)), "{found:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::world::{LogOn, World};
 use erp_core::model::{MovementLine, ReceiptOf, RefundLine, RefundSubmission, StockMovement};
 use erp_core::prelude::*;
 use netsuite::NetsuiteClient;
-use netsuite::config::{OrderRecord, RefundDocument};
+use netsuite::config::{OrderRecord, RefundDocument, TaxMode};
 use netsuite::wire::{Record, RecordRef};
 use std::time::Duration;
 
@@ -145,6 +145,31 @@ async fn a_cash_sale_is_refunded_by_a_cash_refund_once() {
 }
 
 #[tokio::test]
+async fn an_account_without_a_kind_of_document_has_none_of_it() {
+    // Cash sales are refunded at once, and need no returns.
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let cash = world.client_with(|config| config.orders.record = OrderRecord::CashSale);
+    for kind in ["returnAuthorization", "itemReceipt"] {
+        world.emulator.world.set_feature(kind, false);
+    }
+    let (key, order, cx) = (Key::from("sample:none"), NativeId::new("1"), Context::new());
+    let found = driven(&world, cash.find_refund(&cx, &key, &order)).await.unwrap();
+    assert!(matches!(found, Found::Absent), "{found:?}");
+    let missing = driven(&world, world.client().find_refund(&cx, &key, &order)).await;
+    assert!(
+        missing.is_err(),
+        "where returns are made, one that cannot be looked for is not absent: {missing:?}"
+    );
+    // Credit memos alone need no cash refunds.
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    world.emulator.world.set_feature("cashRefund", false);
+    let item = refundable(&world, &client).await;
+    applied(&world, &client, &item).await;
+    assert_eq!(documents(&world)[2], 1);
+}
+
+#[tokio::test]
 async fn a_sales_order_is_refunded_in_cash_where_the_account_does_so() {
     let world = World::start(LogOn::Oauth2, &[]).await;
     let client = world.client_with(|config| config.refunds.document = RefundDocument::CashRefund);
@@ -223,17 +248,44 @@ async fn money_without_goods_stands_by_itself() {
     assert_eq!(memo.amount("subtotal").unwrap(), Decimal::from(7));
 }
 
+/// A cent more tax than NetSuite has on each line.
+fn taxed_otherwise(item: &RefundSubmission) -> RefundSubmission {
+    let mut other = item.clone();
+    for line in &mut other.refund.lines {
+        line.tax = line.tax + Dual::same(Decimal::new(1, 2));
+    }
+    let lines = other.refund.lines.clone();
+    other.refund = other.refund.with_lines(lines);
+    other
+}
+
 #[tokio::test]
 async fn another_sum_than_the_shops_is_told() {
     let world = World::start(LogOn::Oauth2, &[]).await;
-    let client = world.client();
-    let mut item = refundable(&world, &client).await;
-    for line in &mut item.refund.lines {
-        line.tax = line.tax + Dual::same(Decimal::ONE);
-    }
-    item.refund = item.refund.clone().with_lines(item.refund.lines.clone());
+    let item = taxed_otherwise(&refundable(&world, &world.client()).await);
+    let client = world.client_with(|config| config.orders.tax.mode = TaxMode::Netsuite);
     let receipt = applied(&world, &client, &item).await;
     assert!(receipt.warnings[0].contains("the shop gave back"), "{:?}", receipt.warnings);
+}
+
+#[tokio::test]
+async fn where_the_shops_tax_is_the_orders_it_is_the_refunds_too() {
+    let money = |units| Dual::same(Decimal::from(units));
+    for document in [RefundDocument::CreditMemo, RefundDocument::CashRefund] {
+        let world = World::start(LogOn::Oauth2, &[]).await;
+        let client = world.client_with(move |config| config.refunds.document = document);
+        let mut item = taxed_otherwise(&refundable(&world, &client).await);
+        item.refund = item.refund.with_shipping(money(5), money(1)).with_adjustments(money(2), Dual::ZERO);
+        let receipt = applied(&world, &client, &item).await;
+        let totals = receipt.holding.unwrap().totals;
+        assert_eq!((totals.tax, totals.total), (item.refund.tax.order, item.refund.total.order));
+        assert!(receipt.warnings.is_empty(), "{:?}", receipt.warnings);
+        // Shipping alone.
+        let mut alone = of_lines(&item, "sample:ship", Vec::new());
+        alone.refund = alone.refund.with_adjustments(Dual::ZERO, Dual::ZERO);
+        let totals = applied(&world, &client, &alone).await.holding.unwrap().totals;
+        assert_eq!((totals.tax, totals.total), (Decimal::ONE, Decimal::from(6)));
+    }
 }
 
 #[tokio::test]

@@ -189,6 +189,7 @@ impl Rules {
             raw,
             reserves: Vec::new(),
             moves: Vec::new(),
+            retell: None,
             key,
             label,
         }

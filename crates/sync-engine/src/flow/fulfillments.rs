@@ -173,6 +173,7 @@ fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
         raw,
         reserves: Vec::new(),
         moves: place.map(|place| left(&record, &place)).unwrap_or_default(),
+        retell: None,
         key,
         label,
     }

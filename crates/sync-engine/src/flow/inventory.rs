@@ -232,6 +232,7 @@ fn sight(observed: Observed<InventoryLevel>, location: LocationId) -> Sighting {
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }
 

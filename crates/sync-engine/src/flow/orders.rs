@@ -2,7 +2,7 @@
 
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, caught, map_event, shared_options};
 use crate::entry::{Admission, Ahead, Cause, Desired};
-use crate::ledger::{Report, Reserve, Sighting, Turn};
+use crate::ledger::{Report, Reserve, Retell, Sighting, Turn};
 use crate::release::{ReleasePolicy, Start};
 use crate::route::{Route, find};
 use crate::step::{Action, LookResult, Proof, WriteResult};
@@ -186,6 +186,7 @@ impl IntoFlow for OrderFlow {
             side: self.side,
             rounding: self.rounding,
             by_customer: self.by_customer,
+            payments: sink.payments,
         });
         Ok(Flow {
             name,
@@ -217,9 +218,11 @@ pub(crate) struct Orders {
     pub(crate) side: Side,
     rounding: BTreeMap<Currency, Decimal>,
     by_customer: bool,
+    /// Whether the target books what the shop takes.
+    payments: bool,
 }
 
-/// Over what the flow sends: liveness, units and money by line, totals, the buyer's order number, the route. Not over
+/// Over what every target of the flow is sent: liveness, units and money by line, totals, the buyer's order number, the route. Not over
 /// status texts, comments, our own write-backs, or addresses, which a shop does not change after the order is placed
 /// except by replacing the order.
 #[must_use]
@@ -245,6 +248,17 @@ pub fn order_digest(order: &Order, route: Option<&RouteTarget>, side: Side) -> D
     Digest::of(&(lines, totals, &order.currency, &order.purchase_order, route))
 }
 
+/// As [`order_digest`]; for a target that books what the shop takes, over that too. An order of which nothing was taken has
+/// one digest for both, and so has one that is cancelled.
+fn digest_of(order: &Order, route: Option<&RouteTarget>, side: Side, payments: bool) -> Digest {
+    let digest = order_digest(order, route, side);
+    let taken = order.taken().side(side);
+    if !payments || taken.is_zero() || order.is_cancelled() {
+        return digest;
+    }
+    Digest::of(&(digest, taken.normalize().to_string()))
+}
+
 impl Orders {
     /// The rule that keeps an order out of the flow for ever, if one does.
     pub(crate) fn excludes(&self, order: &Order, began: erp_core::time::Timestamp) -> Option<Cause> {
@@ -262,7 +276,7 @@ impl Orders {
         let freshness = Freshness { version: observed.version, read_started: observed.read_started };
         let Observed { key, label, record: order, raw, .. } = observed;
         let admission = self.admit(&order, began);
-        let digest = order_digest(&order, find(&self.routes, &order), self.side);
+        let digest = digest_of(&order, find(&self.routes, &order), self.side, self.payments);
         let currency = match self.side {
             Side::Order => order.currency,
             Side::Base => order.base_currency,
@@ -289,7 +303,19 @@ impl Orders {
             raw,
             reserves: reserves(&order),
             moves: Vec::new(),
+            retell: None,
         }
+    }
+
+    /// An order that was stored when the target did not book payments, or did: what was taken until it is seen again is no
+    /// news then.
+    fn retell(&self) -> Retell {
+        let (routes, side, payments) = (self.routes.clone(), self.side, self.payments);
+        Arc::new(move |payload| {
+            let order: Order = serde_json::from_slice(payload).ok()?;
+            let digest = |payments| digest_of(&order, find(&routes, &order), side, payments);
+            Some((digest(!payments), digest(payments)))
+        })
     }
 
     pub(crate) fn limit(&self, currency: Currency) -> Decimal {
@@ -378,9 +404,29 @@ impl Orders {
                 format!("clear the block in {system}, then retry"),
             ))
         } else {
-            None
+            self.unpaid(holding, &wanted).map(|unpaid| {
+                let Money { amount, currency } = unpaid;
+                let text = format!(
+                    "the shop took {} {currency} for {} that {system} does not book: {}",
+                    amount.normalize(),
+                    receipt.number,
+                    receipt.warnings.join("; "),
+                );
+                Cause::new(
+                    format!("a payment is not booked in {system}"),
+                    text.trim_end_matches([':', ' ']).to_owned(),
+                    format!("book it in {system}, then release to accept it"),
+                )
+            })
         };
         (Proof { receipt, mismatch, acceptable: true }, Some((wanted.currency, gap)))
+    }
+
+    /// Money that the shop took and the target should have booked, beyond rounding.
+    fn unpaid(&self, holding: &Holding, wanted: &Holding) -> Option<Money> {
+        let unpaid = holding.unpaid(wanted);
+        let told = self.payments && unpaid > self.limit(wanted.currency);
+        told.then(|| Money::new(unpaid, wanted.currency))
     }
 
     fn written(&self, outcome: Outcome, order: &Order) -> Answer {
@@ -435,7 +481,10 @@ impl Orders {
             );
             return (LookResult::Unclear(cause), None);
         }
-        if goods_differ {
+        // What is done there takes no payment any more: a person books it.
+        let payable = held
+            .is_some_and(|held| held.state != HeldState::Complete && self.unpaid(held, &wanted).is_some());
+        if goods_differ || payable {
             return (LookResult::Different(receipt), None);
         }
         let (proof, rounding) = self.prove(receipt, order);
@@ -568,10 +617,14 @@ impl Pipe for Orders {
             side: self.side,
             rounding: BTreeMap::new(),
             by_customer: self.by_customer,
+            payments: self.payments,
         };
+        let retell = this.retell();
+        let sight =
+            move |observed| Sighting { retell: Some(Arc::clone(&retell)), ..this.sight(observed, began) };
         self.source
             .order_changes(cx, OrderQuery::new(), since)
-            .map(move |event| event.map(|event| map_event(event, |observed| this.sight(observed, began))))
+            .map(move |event| event.map(|event| map_event(event, &sight)))
             .boxed()
     }
 

@@ -253,6 +253,7 @@ fn sight(key: Key, asked: Asked, read_started: Timestamp) -> Sighting {
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }
 

@@ -4,9 +4,10 @@ use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, no_ledger, sh
 use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Ledger, Report, Select, Sighting, Turn};
 use crate::release::Start;
-use crate::step::{Action, LookResult, WriteResult};
+use crate::step::{Action, LookResult, Proof, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
+use erp_core::Decimal;
 use erp_core::connector::Identity;
 use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
@@ -15,7 +16,7 @@ use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::id::NativeId;
 use erp_core::model::{Refund, RefundSubmission};
 use erp_core::money::Money;
-use erp_core::outcome::LineLink;
+use erp_core::outcome::{LineLink, Receipt};
 use erp_core::roles::{RefundSink, RefundSource};
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -160,6 +161,7 @@ fn sight(observed: Observed<Refund>, start: Timestamp) -> Sighting {
         raw,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
         key,
         label,
     }
@@ -217,7 +219,56 @@ impl Refunds {
             Ok(submission) => submission,
         };
         let found = self.sink.find_refund(cx, &turn.entry.key, &submission.order).await;
-        Answer::found(began, found, "refunds").unless_changed(turn)
+        let answer = self.compared(Answer::found(began, found, "refunds"), &submission.refund);
+        answer.unless_changed(turn)
+    }
+
+    /// The answer, with what the target gives back compared.
+    fn compared(&self, mut answer: Answer, refund: &Refund) -> Answer {
+        answer.report = match answer.report {
+            Report::Written(WriteResult::Applied(proof)) => {
+                Report::Written(WriteResult::Applied(self.prove(proof.receipt, refund)))
+            }
+            Report::Looked(began, LookResult::Equal(proof)) => {
+                Report::Looked(began, LookResult::Equal(self.prove(proof.receipt, refund)))
+            }
+            report => report,
+        };
+        answer
+    }
+
+    /// Compares what the target gives back with what the shop gave back, in the currency in which the target holds it.
+    fn prove(&self, receipt: Receipt, refund: &Refund) -> Proof {
+        let mismatch = receipt.holding.as_deref().and_then(|holding| {
+            let currency = holding.currency;
+            let ours = match currency {
+                _ if currency == refund.currency => Some(refund.total.order),
+                _ if currency == refund.base_currency => Some(refund.total.base),
+                _ => None,
+            };
+            let theirs = holding.totals.total;
+            let limit = Decimal::new(2, currency.minor_digits());
+            if ours.is_some_and(|ours| theirs.saturating_sub(ours).abs() <= limit) {
+                return None;
+            }
+            let system = self.sink.identity().system;
+            let ours = ours.map_or_else(
+                || format!("{} {}", refund.total.order.normalize(), refund.currency),
+                |ours| format!("{} {currency}", ours.normalize()),
+            );
+            let text = format!(
+                "the shop gave back {ours}, and {} in {system} gives back {} {currency} (limit {})",
+                receipt.number,
+                theirs.normalize(),
+                limit.normalize()
+            );
+            let remedy = format!(
+                "correct {} in {system} and retry, or release to accept the difference",
+                receipt.number
+            );
+            Some(Cause::new(format!("a refund's money differs in {system}"), text, remedy))
+        });
+        Proof { receipt, mismatch, acceptable: true }
     }
 }
 
@@ -251,7 +302,8 @@ impl Pipe for Refunds {
                     Err(error) => Answer::untried(Report::Written(WriteResult::Failed(error))),
                     Ok(submission) => {
                         let items = [submission];
-                        Answer::of_one(self.sink.submit_refunds(cx, &items)).await
+                        let answer = Answer::of_one(self.sink.submit_refunds(cx, &items)).await;
+                        self.compared(answer, &items[0].refund)
                     }
                 },
             };

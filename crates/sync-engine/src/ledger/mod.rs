@@ -30,6 +30,7 @@ use erp_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// What a flow tells the ledger when a run begins.
 #[derive(Debug, Clone)]
@@ -57,6 +58,9 @@ pub struct RunInfo {
     pub restored: bool,
 }
 
+/// What a stored record comes to: its digest by the rules that may have held when it was stored, and by those of now.
+pub type Retell = Arc<dyn Fn(&[u8]) -> Option<(Digest, Digest)> + Send + Sync>;
+
 /// A record as a feed brought it, ready for the ledger.
 #[derive(Clone)]
 pub struct Sighting {
@@ -80,6 +84,9 @@ pub struct Sighting {
     pub reserves: Vec<Reserve>,
     /// What the record moved in the source's stock, so that a count which comes in another flow can be understood.
     pub moves: Vec<Move>,
+    /// Where what a digest covers may have changed since the record was last seen: how the stored one is told anew, so that
+    /// other rules alone make no change of it.
+    pub retell: Option<Retell>,
 }
 
 impl fmt::Debug for Sighting {

@@ -4,8 +4,8 @@ use super::codec::Codec;
 use super::rows::{COLUMN_COUNT, COLUMNS, insert, json, read, update, waits_for};
 use super::schema::broken;
 use super::{
-    EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Resolution, RunInfo, Select, Sighting,
-    Taken, Turn,
+    EntryView, FeedState, FlowSetup, Mark, ObserveCount, Report, Resolution, Retell, RunInfo, Select,
+    Sighting, Taken, Turn,
 };
 use crate::entry::{Ahead, Cause, Entry, State};
 use crate::step::{self, Event, Policy, Signal, Step, Surroundings, WriteResult};
@@ -248,10 +248,10 @@ impl Store {
         now: Timestamp,
         count: &mut ObserveCount,
     ) -> Result<()> {
-        let Sighting { key, label, ordering, desired, units, money, payload, raw, reserves, moves } =
+        let Sighting { key, label, ordering, desired, units, money, payload, raw, reserves, moves, retell } =
             sighting;
         let found = self.by_key(flow, key.as_str())?;
-        let Some((id, entry)) = found else {
+        let Some((id, mut entry)) = found else {
             let entry = Entry {
                 flow: flow.to_owned(),
                 ordering: ordering.unwrap_or_else(|| key.as_str().to_owned()),
@@ -293,8 +293,11 @@ impl Store {
             return Ok(());
         };
         let newer = desired.freshness.supersedes(&entry.desired.freshness);
-        let differs = desired.digest != entry.desired.digest;
         let before = entry.desired.clone();
+        if let Some(retell) = retell.filter(|_| newer && desired.digest != entry.desired.digest) {
+            self.retell(id, &mut entry, &retell)?;
+        }
+        let differs = desired.digest != entry.desired.digest;
         // Of a record that cannot be read any more it is still known what it was about.
         let (units, money) = if payload.is_empty() { (entry.units, entry.money) } else { (units, money) };
         let ahead = self.open_ahead(&desired.after)?;
@@ -321,6 +324,25 @@ impl Store {
             self.keep_moves(id, flow, &moves, &step.entry)?;
         }
         self.reserve(id, flow, &reserves, &step.entry, false, now)
+    }
+
+    /// Tells an entry by the rules of now whose digest was told by other ones, from the record as it was last seen.
+    fn retell(&self, id: i64, entry: &mut Entry, retell: &Retell) -> Result<()> {
+        let packed: Vec<u8> = self
+            .db
+            .prepare_cached("SELECT payload FROM entries WHERE id = ?1")
+            .and_then(|mut get| get.query_row([id], |row| row.get(0)))
+            .map_err(broken)?;
+        let Some((before, now)) = retell(&self.codec.unpack(&packed)?) else { return Ok(()) };
+        if entry.desired.digest == before {
+            let digests = [Some(&mut entry.desired.digest), entry.sent.as_mut(), entry.proven.as_mut()];
+            digests
+                .into_iter()
+                .flatten()
+                .filter(|digest| **digest == before)
+                .for_each(|digest| *digest = now);
+        }
+        Ok(())
     }
 
     fn replace_payload(&self, id: i64, payload: &[u8]) -> Result<()> {

@@ -39,6 +39,7 @@ fn sighting(number: u32, lane: &str) -> Sighting {
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }
 

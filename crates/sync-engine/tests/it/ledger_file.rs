@@ -62,6 +62,7 @@ fn sighting(number: u32) -> Sighting {
         raw: None,
         reserves: Vec::new(),
         moves: Vec::new(),
+        retell: None,
     }
 }
 

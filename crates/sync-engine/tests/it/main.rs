@@ -9,6 +9,7 @@ mod lanes;
 mod ledger_file;
 mod movements;
 mod operators;
+mod payments;
 mod prices;
 mod refunds;
 mod steps;

@@ -67,6 +67,24 @@ fn a_lost_answer_books_nothing_twice_and_two_refunds_of_one_order_go_in_turn() {
 }
 
 #[test]
+fn money_that_the_erp_gives_back_otherwise_is_held_and_accepted_also_after_a_lost_answer() {
+    for fault in [CallFault::Pass, CallFault::AnswerLost] {
+        let mut bench = Bench::new();
+        let engine = engine(&bench);
+        let order = shipped(&mut bench, &engine);
+        bench.world.erp.set_reprice(Decimal::ONE);
+        bench.faults.once("refunds.create", fault);
+        let refund = bench.world.shop.refund(&order, &one_of_each(&bench, &order)).unwrap();
+        assert!(bench.run(&engine, 120 * MINUTE).is_none());
+        assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Held, 1));
+        assert!(bench.cause(&refund).contains("money differs"), "{}", bench.cause(&refund));
+        assert!(bench.operate(&refund, Verb::Release));
+        assert!(bench.run(&engine, 20 * MINUTE).is_none());
+        assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Settled, 1));
+    }
+}
+
+#[test]
 fn what_has_not_shipped_is_held_for_a_person() {
     let mut bench = Bench::new();
     let engine = engine(&bench);
