@@ -17,11 +17,15 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use erp_core::connector::{Finding, Need};
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
-use erp_http::{Call, Request};
+use erp_http::Request;
 use http::header::ACCEPT;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+/// How long the server's time is waited for, and how many bytes of the answer are read.
+const SKEW_TIMEOUT: Duration = Duration::from_secs(10);
+const SKEW_BYTES: usize = 64 << 10;
 const AWAY: &str = "NetSuite does not answer now; look again later";
 /// A record that no account has, for trials of changing.
 const NOBODY: &str = "999999999999";
@@ -103,7 +107,7 @@ async fn log_on(
                 }
             }
             Err(error) => {
-                findings.push(refused_log_on(client, cx, check, &error).await);
+                findings.push(refused_log_on(client, check, &error).await);
                 return None;
             }
         }
@@ -120,7 +124,7 @@ async fn log_on(
             return None;
         }
         Err(error) if !was_let_in(&error) => {
-            findings.push(refused_log_on(client, cx, check, &error).await);
+            findings.push(refused_log_on(client, check, &error).await);
             return None;
         }
         _ => {}
@@ -177,7 +181,7 @@ impl Claims {
 }
 
 /// NetSuite says `INVALID_LOGIN` for everything: what can be told apart is told apart here, the rest as candidates.
-async fn refused_log_on(client: &NetsuiteClient, cx: &Context, check: &str, error: &Error) -> Finding {
+async fn refused_log_on(client: &NetsuiteClient, check: &str, error: &Error) -> Finding {
     let config = client.config();
     if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Throttled) {
         return Finding::bad(check, error.to_string(), AWAY);
@@ -186,7 +190,7 @@ async fn refused_log_on(client: &NetsuiteClient, cx: &Context, check: &str, erro
         return Finding::bad(check, error.to_string(), error.message());
     }
     let mut candidates = Vec::new();
-    match clock_skew(client, cx).await {
+    match clock_skew(client).await {
         Some(skew) if skew.abs() > 60 => {
             candidates.push(format!("this machine's clock is {skew} s off NetSuite's: set it (InvalidTimestamp, TokenNotAcceptable)"));
         }
@@ -220,12 +224,13 @@ async fn refused_log_on(client: &NetsuiteClient, cx: &Context, check: &str, erro
     Finding::bad(check, error.to_string(), remedy)
 }
 
-/// How far our clock is behind NetSuite's, in seconds, by an answer that needs no log-on.
-async fn clock_skew(client: &NetsuiteClient, cx: &Context) -> Option<i64> {
+/// How far our clock is behind NetSuite's, in seconds, by any answer to a request without a log-on: one more that is
+/// refused could lock the user, and without a token none would be sent.
+async fn clock_skew(client: &NetsuiteClient) -> Option<i64> {
     let account = client.config().account.realm();
     let path = format!("/rest/datacenterurls?account={account}");
     let request = Request::get(client.0.http.rebase(&path).ok()?).with_header(ACCEPT, "application/json");
-    let answer = client.0.http.execute(cx, Call::read("netsuite.datacenterurls"), request).await.ok()?;
+    let answer = client.0.http.transport().send(request, SKEW_TIMEOUT, SKEW_BYTES).await.ok()?;
     let theirs = erp_http::retry::date(&answer)?;
     Some(theirs.as_secs() - answer.started.as_secs())
 }
@@ -239,7 +244,7 @@ async fn suiteql(client: &NetsuiteClient, cx: &Context, findings: &mut Vec<Findi
             true
         }
         Err(error) if *error.kind() == ErrorKind::Auth => {
-            findings.push(refused_log_on(client, cx, check, &error).await);
+            findings.push(refused_log_on(client, check, &error).await);
             false
         }
         Err(error) if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Throttled) => {
@@ -421,7 +426,7 @@ async fn soap(client: &NetsuiteClient, cx: &Context) -> Vec<Finding> {
             let feature = "Enable SOAP Web Services at Setup > Company > Enable Features > SuiteCloud";
             Finding::bad(check, error.message(), feature)
         }
-        Err((error, ErrorKind::Auth)) => refused_log_on(client, cx, check, error).await,
+        Err((error, ErrorKind::Auth)) => refused_log_on(client, check, error).await,
         Err((error, _)) => trouble(check, error, &lack),
     });
     findings

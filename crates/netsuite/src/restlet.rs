@@ -44,6 +44,12 @@ impl Restlet {
     fn url(&self, host: &str) -> Result<Url> {
         let mut url = Url::parse(&format!("{host}{RESTLET_PATH}"))
             .map_err(|e| Error::config(format!("restlets_url cannot be read: {e}")))?;
+        let own = |name: &str| ["script", "deploy"].iter().any(|own| name.eq_ignore_ascii_case(own));
+        if self.parameters.iter().skip(2).any(|(name, _)| own(name)) {
+            let text =
+                "a parameter of the script's own is called script or deploy, which name the script itself";
+            return Err(Error::invalid("parameters", "netsuite.restlet_parameter", text));
+        }
         // Blanks as %20: a + would be signed as one thing and read as another.
         let encode = erp_http::auth::oauth1::encode;
         let pairs: Vec<String> = self
@@ -60,7 +66,8 @@ impl NetsuiteClient {
     /// Asks a RESTlet by GET.
     ///
     /// # Errors
-    /// The connector's own classification of the answer: `Throttled` for a call too many, `Invalid` for a script's error.
+    /// The connector's own classification of the answer: `Throttled` for a call too many, `Invalid` for a script's error, or
+    /// for a parameter that is called `script` or `deploy`.
     pub async fn restlet_get(&self, cx: &Context, restlet: &Restlet) -> Result<Response> {
         let request =
             Request::get(restlet.url(&self.0.hosts.restlets)?).with_header(ACCEPT, "application/json");
@@ -96,6 +103,31 @@ fn may_have_run(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const HOST: &str = "https://1234567.restlets.api.netsuite.com";
+
+    proptest! {
+        /// Whatever name and value: one parameter more, which is read as it was given.
+        #[test]
+        fn a_parameter_cannot_be_more_than_one(name in any::<String>(), value in any::<String>()) {
+            let restlet = Restlet::new("customscript_x", "1").with(name.as_str(), value.as_str());
+            let Ok(url) = restlet.url(HOST) else { return Err(TestCaseError::reject("the script's own name")) };
+            let read: Vec<_> = url.query_pairs().into_owned().collect();
+            let given = [("script", "customscript_x"), ("deploy", "1"), (&*name, &*value)];
+            prop_assert_eq!(read, given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            prop_assert_eq!((url.path(), url.fragment()), (RESTLET_PATH, None));
+        }
+    }
+
+    /// Of two scripts in one address nobody knows which is called.
+    #[test]
+    fn a_script_is_named_once() {
+        for name in ["script", "deploy", "Script"] {
+            let refused = Restlet::new("customscript_x", "1").with(name, "customscript_y").url(HOST);
+            assert_eq!(refused.unwrap_err().fields()[0].code, "netsuite.restlet_parameter", "{name}");
+        }
+    }
 
     #[test]
     fn the_url_is_the_one_that_is_signed() {

@@ -1,5 +1,8 @@
 //! Answers that a well-behaved account does not give, and that must not be taken for others.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use erp_core::error::Effect;
 use erp_core::prelude::*;
@@ -8,7 +11,8 @@ use erp_testkit::clock::VirtualClock;
 use futures_util::future::{Either, select};
 use netsuite::wire::{Body, RecordRef};
 use netsuite::{
-    Job, JobKey, JobWait, NetsuiteAuth, NetsuiteClient, RecordAnswer, RecordBatch, RecordRequest, RecordView,
+    Job, JobKey, JobWait, JwtAlgorithm, NetsuiteAuth, NetsuiteClient, RecordAnswer, RecordBatch,
+    RecordRequest, RecordView,
 };
 use std::future::Future;
 use std::pin::pin;
@@ -28,12 +32,16 @@ struct Stage {
 impl Stage {
     /// Each has an account of its own: clients of one account share its lanes.
     fn new() -> Self {
+        Self::with(NetsuiteAuth::tba("consumer", "hush", "token", "secret"))
+    }
+
+    fn with(auth: NetsuiteAuth) -> Self {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(5_000_000);
         let clock = VirtualClock::new(Timestamp::from_secs(1_795_392_000));
         let script = Script::new(clock.shared());
         let account = ACCOUNTS.fetch_add(1, Ordering::SeqCst).to_string();
         let client = NetsuiteClient::builder("ns", account)
-            .auth(NetsuiteAuth::tba("consumer", "hush", "token", "secret"))
+            .auth(auth)
             .clock(clock.shared())
             .transport(script.transport())
             .build()
@@ -325,4 +333,31 @@ async fn the_doctor_counts_no_table() {
         .collect();
     assert_eq!(tables.len(), 3);
     assert!(tables.iter().all(|query| query.contains("ROWNUM <= 1")), "{tables:?}");
+}
+
+/// The clock is asked for without a log-on: five that are refused lock the user, and without a token none would be tried.
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_whichever_way_the_log_on_goes() {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let key = BASE64_STANDARD.encode(pair.to_pkcs8v1().unwrap());
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
+    let certificate = NetsuiteAuth::oauth2("client", "kid", key.as_str()).with_algorithm(JwtAlgorithm::Es256);
+    let tokens = NetsuiteAuth::tba("consumer", "hush", "token", "secret");
+    let refused = r#"{"error":"invalid_client","status":401,"o:errorDetails":[{"detail":"Invalid login attempt.","o:errorCode":"INVALID_LOGIN"}]}"#;
+    for (auth, first) in [
+        (certificate, Step::post("/services/rest/auth/oauth2/v1/token").with_json(400, refused)),
+        (tokens, Step::get("/services/rest/system/v1/serverTime").with_json(401, refused)),
+    ] {
+        let stage = Stage::with(auth);
+        // 2026-11-23 00:00:00 here.
+        let theirs = Step::get("/rest/datacenterurls").with_json(200, "{}");
+        stage.script.expect(first);
+        stage.script.expect(theirs.with_header("date", "Mon, 23 Nov 2026 00:10:00 GMT"));
+        let findings = stage.run(stage.client.probe(&Context::new(), &[Need::ReadInventory])).await;
+        let remedy = &findings.last().unwrap().remedy;
+        assert!(remedy.contains("clock is 600 s off"), "{remedy}");
+        let asked = stage.script.sent().pop().unwrap();
+        assert!(!asked.headers.contains_key("authorization"), "nobody logs on to ask for the time");
+        stage.script.assert_done();
+    }
 }
