@@ -52,6 +52,7 @@
 mod access;
 mod auth;
 mod catalog;
+mod customers;
 mod doc;
 mod jobs;
 mod lanes;
@@ -78,6 +79,7 @@ mod world;
 
 pub use access::Level;
 pub use auth::{KeyKind, TbaKeys};
+pub use customers::{BookLine, CustomerView};
 pub use lanes::LaneCount;
 pub use options::NetsuiteOptions;
 pub use quirk::{Quirk, UnknownQuirk};

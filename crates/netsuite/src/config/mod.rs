@@ -278,6 +278,8 @@ mod tests {
             (r#""orders":{"guests":"shared"},"#, "guest_customer"),
             (r#""orders":{"tax":{"mode":"item"}},"#, "tax.item"),
             (r#""refunds":{"adjustment_item":"FEE"},"#, "internal id"),
+            (r#""customers":{"tax_field":"defaultTaxReg"},"#, "custentity"),
+            (r#""customers":{"tax_field":"custentity_É"},"#, "custom field"),
         ] {
             let error = config(more).check().unwrap_err();
             assert!(error.message().contains(says), "{more}: {error}");

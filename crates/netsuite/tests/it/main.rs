@@ -3,6 +3,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod customers;
 mod doctor;
 mod events;
 mod jobs;
