@@ -3,8 +3,10 @@
 //! One pass, after which the stream ends:
 //!
 //! 1. **Mark.** The newest change in the table, in the wall clock's own words, before anything is read.
-//! 2. **Read.** Ids by key: all of them, or those that changed at or after the old mark less the overlap. Each record is
-//!    then read by the record service: what a lock keeps from being read is a poison with its key, and not a gap.
+//! 2. **Read.** Ids by key: all of them, or those that changed at or after the old mark less the overlap. A shelf whose
+//!    table holds all that is told makes its records of the page's own rows. Of any other, and where the account refuses
+//!    the columns, each record is read by the record service, as many at once as the account's share allows: what a lock
+//!    keeps from being read is a poison with its key, and not a gap.
 //! 3. **Deletions** since the old mark, each proven by a point read that finds nothing.
 //! 4. **Checkpoint** with the mark of step 1.
 
@@ -44,6 +46,22 @@ pub(crate) trait Shelf: Clone + Send + Sync + 'static {
     const KIND: &'static str;
 
     fn client(&self) -> &NetsuiteClient;
+
+    /// More columns of the list, from which records can be made: `, t.a, t.b`.
+    fn columns(&self) -> Result<Option<SuiteQl>> {
+        Ok(None)
+    }
+
+    /// Records of a page's rows, one result each; `None` if they must be read one by one.
+    async fn told(
+        &self,
+        _: &Context,
+        _: &[Row],
+        _: Timestamp,
+        _: &Wall,
+    ) -> Result<Option<Vec<Result<Option<Observed<Self::Record>>>>>> {
+        Ok(None)
+    }
 
     /// Reads one record; `None` if the feed does not tell of it.
     async fn read(
@@ -117,6 +135,8 @@ enum Stage {
 
 struct Reading {
     scanning: Scanning,
+    /// The list of ids alone, where the list under way has more columns.
+    plain: Option<Scan>,
     wall: Wall,
     next: Position,
     /// From where on deletions are read; `None` for a snapshot, which needs none.
@@ -152,7 +172,7 @@ impl<S: Shelf> Pass<S> {
         if known.is_none() {
             self.events.push_back(FeedEvent::SnapshotStart);
         }
-        let scan = Scan {
+        let mut scan = Scan {
             operation: S::OPERATION,
             select: SuiteQl::new(
                 "SELECT t.id, TO_CHAR(t.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed",
@@ -162,9 +182,14 @@ impl<S: Shelf> Pass<S> {
             repeats: false,
             counted: true,
         };
+        let mut plain = None;
+        if let Some(columns) = self.shelf.columns()? {
+            plain = Some(scan.clone());
+            scan.select = scan.select.append(&columns);
+        }
         // Whoever had a mark gets no snapshot, even if the mark stood before the first record.
         let from = known.map(|_| lower.unwrap_or_else(|| "1970-01-01 00:00:00".to_owned()));
-        self.stage = Stage::Read(Box::new(Reading { scanning: scan.start(), wall, next, from }));
+        self.stage = Stage::Read(Box::new(Reading { scanning: scan.start(), plain, wall, next, from }));
         Ok(())
     }
 
@@ -177,8 +202,28 @@ impl<S: Shelf> Pass<S> {
             self.stage = Stage::Deletions(reading);
             return Ok(());
         }
-        let (rows, _) = reading.scanning.next(&client, &self.cx).await?;
+        let (rows, at) = match reading.scanning.next(&client, &self.cx).await {
+            // A column that comes with a feature is not in every account: its records are read one by one.
+            Err(error)
+                if reading.scanning.is_fresh() && matches!(error.kind(), ErrorKind::Invalid { .. }) =>
+            {
+                let Some(plain) = reading.plain.take() else { return Err(error) };
+                reading.scanning = plain.start();
+                self.stage = Stage::Read(reading);
+                return Ok(());
+            }
+            other => other?,
+        };
         let (shelf, cx, wall) = (self.shelf.clone(), self.cx.clone(), reading.wall.clone());
+        if reading.plain.is_some()
+            && let Some(told) = shelf.told(&cx, &rows, at, &wall).await?
+        {
+            for (row, observed) in rows.iter().zip(told) {
+                self.events.extend(event::<S>(&client, row.required("id")?, at, observed)?);
+            }
+            self.stage = Stage::Read(reading);
+            return Ok(());
+        }
         let jobs: Vec<_> = rows.iter().map(|row| Box::pin(one(&shelf, &cx, row, &wall))).collect();
         let at_once = client.config().concurrency;
         let events: Vec<Result<Option<FeedEvent<S::Record>>>> =
@@ -255,7 +300,17 @@ async fn one<S: Shelf>(
             Some((record, at)) => shelf.read(cx, row, record, at, wall).await,
         }
     };
-    match read.await {
+    event::<S>(client, id, began, read.await)
+}
+
+/// What is told of a record.
+fn event<S: Shelf>(
+    client: &NetsuiteClient,
+    id: &str,
+    began: Timestamp,
+    observed: Result<Option<Observed<S::Record>>>,
+) -> Result<Option<FeedEvent<S::Record>>> {
+    match observed {
         Ok(observed) => Ok(observed.map(|observed| FeedEvent::Upsert(Box::new(observed)))),
         Err(error) => poison(client, id, began, error).map(Some),
     }

@@ -22,7 +22,7 @@
 //! | order sink | record service | one create under an external id, read back; lines are amended and closed; deposits for captured payments, then and later |
 //! | order statement | SuiteQL | heads by id and lines by transaction, both counted |
 //! | inventory source | SuiteQL | on hand or available, per place made of any locations, statuses or bins |
-//! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number |
+//! | customer store | record service, SuiteQL | by external id, then e-mail, then tax number; fed by pages; the address book is merged, never cut |
 //! | price source | SuiteQL | levels with their quantity breaks, and what single customers pay |
 //! | event receiver | a user event script of the account | signed announcements make feeds be read earlier; see [`events`] |
 //! | refund sink | record service | return authorisation, item receipt, credit memo or cash refund, each under an external id of its own |
@@ -109,6 +109,7 @@ mod batch;
 mod catalog;
 mod client;
 pub mod config;
+mod customer_rows;
 mod customers;
 mod doctor;
 mod error;

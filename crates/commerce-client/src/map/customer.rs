@@ -52,6 +52,8 @@ fn address(row: &CustomerAddressRow, fields: &Fields) -> Address {
     mapped.region = text(&row.region.region_code).or_else(|| text(&row.region.region));
     mapped.phone = text(&row.telephone);
     mapped.vat_id = text(&row.vat_id);
+    mapped.default_billing = row.default_billing.unwrap_or_default();
+    mapped.default_shipping = row.default_shipping.unwrap_or_default();
     let party = fields.ship_to_party.as_deref();
     mapped.party = party.and_then(|name| attribute(name, &BTreeMap::new(), &row.custom_attributes));
     mapped
@@ -99,10 +101,18 @@ pub fn apply(held: &mut Value, wanted: &Customer, key: Option<&Key>, fields: &Fi
         }
         set_attribute(object, name, key.as_str());
     }
-    if let (Some(name), Some(number)) = (&fields.customer_number, &wanted.external_id) {
+    if let (Some(name), Some(number)) = (&fields.customer_number, number_elsewhere(wanted, key)) {
         set_attribute(object, name, number);
     }
     merge_addresses(object, &row, &wanted.addresses, fields)
+}
+
+/// The customer's number in the other system: its own there, if it was read there, else the one that it carries. The key by
+/// which the other system knows the shop's customer is no number of the other system.
+fn number_elsewhere<'a>(wanted: &'a Customer, key: Option<&Key>) -> Option<&'a str> {
+    let own = wanted.native_id.as_ref().map(NativeId::as_str);
+    let carried = wanted.external_id.as_deref().filter(|number| !number.contains(':'));
+    own.filter(|_| key.is_some()).or(carried)
 }
 
 /// Addresses are merged: one of the same ship-to party is changed, one with the same content stays, any other is added.
@@ -129,6 +139,8 @@ fn merge_addresses(
     if list.len() != known.len() {
         return Err(Error::malformed("an address of the shop's customer cannot be read"));
     }
+    let any_default = wanted.iter().any(|address| address.default_billing || address.default_shipping);
+    keep_one_default(&mut list, wanted);
     for wanted in wanted {
         let party = known.iter().position(|held| held.party.is_some() && held.party == wanted.party);
         let at = party.or_else(|| known.iter().position(|held| is_same_place(held, wanted)));
@@ -139,7 +151,7 @@ fn merge_addresses(
         } else {
             let mut slot = Map::new();
             write_address(&mut slot, wanted, &Address::default(), fields);
-            if list.is_empty() {
+            if list.is_empty() && !any_default {
                 slot.insert("default_billing".to_owned(), true.into());
                 slot.insert("default_shipping".to_owned(), true.into());
             }
@@ -149,6 +161,19 @@ fn merge_addresses(
     }
     object.insert("addresses".to_owned(), list.into());
     Ok(())
+}
+
+/// A default that is stated takes the mark from whichever address had it.
+fn keep_one_default(list: &mut [Value], wanted: &[Address]) {
+    let stated = [
+        ("default_billing", wanted.iter().any(|address| address.default_billing)),
+        ("default_shipping", wanted.iter().any(|address| address.default_shipping)),
+    ];
+    for (name, _) in stated.iter().filter(|(_, stated)| *stated) {
+        for slot in list.iter_mut().filter_map(Value::as_object_mut) {
+            slot.remove(*name);
+        }
+    }
 }
 
 /// The same person at the same place, whatever its telephone; two different ship-to parties are never the same.
@@ -193,6 +218,13 @@ fn write_address(slot: &mut Map<String, Value>, wanted: &Address, held: &Address
     if let Some(region) = wanted.region.as_ref().filter(|region| held.region.as_ref() != Some(region)) {
         slot.insert("region".to_owned(), json!({"region_code": region, "region": region}));
         slot.remove("region_id");
+    }
+    for (name, stated) in
+        [("default_billing", wanted.default_billing), ("default_shipping", wanted.default_shipping)]
+    {
+        if stated {
+            slot.insert(name.to_owned(), true.into());
+        }
     }
     if let (Some(name), Some(party)) = (&fields.ship_to_party, &wanted.party)
         && held.party.as_ref() != Some(party)
@@ -274,6 +306,15 @@ mod tests {
             {"attribute_code": "erp_number", "value": "0000000042"},
         ]);
         assert_eq!(object, expected);
+        // A customer that was born here comes back with our own key for a number, and with its own there.
+        wanted.external_id = Some("shop:7".to_owned());
+        wanted.native_id = Some(NativeId::from("43"));
+        apply(&mut object, &wanted, Some(&wanted.key), &fields()).unwrap();
+        expected["custom_attributes"][2]["value"] = "43".into();
+        assert_eq!(object, expected);
+        wanted.native_id = None;
+        apply(&mut object, &wanted, Some(&wanted.key), &fields()).unwrap();
+        assert_eq!(object, expected, "a key is no number");
         let other = Key::from("erp:8");
         let refused = apply(&mut object, &wanted, Some(&other), &fields()).unwrap_err();
         assert_eq!(refused.kind(), &ErrorKind::Conflict);
@@ -296,6 +337,26 @@ mod tests {
         assert_eq!((&list[1]["city"], &list[1]["street"]), (&json!("Kiel"), &json!(["Pier 3"])));
         assert_eq!(list[1]["telephone"], "2");
         assert_eq!(list[2]["region"]["region_code"], "BW");
+    }
+
+    #[test]
+    fn a_default_moves_only_where_one_is_stated() {
+        let mut quay = place("Quay 2", "Kiel", "24103");
+        quay.default_shipping = true;
+        let mut object = held();
+        object["addresses"][0]["default_shipping"] = true.into();
+        apply(&mut object, &wanted().with_addresses(vec![quay]), None, &fields()).unwrap();
+        let list = &object["addresses"];
+        assert_eq!((&list[0]["default_billing"], list[0].get("default_shipping")), (&json!(true), None));
+        assert_eq!((list[1].get("default_billing"), &list[1]["default_shipping"]), (None, &json!(true)));
+        let row: CustomerRow = serde_json::from_str(&object.to_string()).unwrap();
+        let read = customer(&row, &"shop".into(), "base", &fields()).unwrap();
+        let marks: Vec<_> = read
+            .addresses
+            .iter()
+            .map(|address| (address.default_billing, address.default_shipping))
+            .collect();
+        assert_eq!(marks, [(true, false), (false, true)]);
     }
 
     #[test]

@@ -60,6 +60,10 @@ pub struct CustomerAddressRow {
     pub lastname: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub vat_id: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    pub default_billing: Option<bool>,
+    #[serde(deserialize_with = "lenient::flag")]
+    pub default_shipping: Option<bool>,
     #[serde(deserialize_with = "lenient::list")]
     pub custom_attributes: Vec<CustomAttribute>,
 }

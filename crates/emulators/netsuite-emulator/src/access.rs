@@ -48,6 +48,7 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("LIST_ITEM", "Lists", "Items"),
     ("LIST_LOCATION", "Lists", "Locations"),
     ("LIST_CUSTJOB", "Lists", "Customers"),
+    ("LIST_ADDRESS", "Lists", "Address"),
     ("LIST_SUBSIDIARY", "Lists", "Subsidiaries"),
     ("LIST_CURRENCY", "Lists", "Currency"),
     ("LIST_SHIPITEM", "Lists", "Shipping Items"),
@@ -89,6 +90,7 @@ pub(crate) fn of_table(table: &str) -> Option<&'static str> {
         | "pricingwithcustomers"
         | "customeraddressbook"
         | "customersubsidiaryrelationship" => "LIST_CUSTJOB",
+        "customeraddressbookentityaddress" => "LIST_ADDRESS",
         "transaction" | "transactionline" | "nexttransactionlinelink" | "previoustransactionlinelink" => {
             "TRAN_FIND"
         }

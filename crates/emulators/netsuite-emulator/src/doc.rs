@@ -29,6 +29,30 @@ impl Doc {
         self.0.insert(name.to_owned(), value);
     }
 
+    /// Sets a value; a subrecord is merged field by field.
+    pub(crate) fn overlay(&mut self, name: String, value: Val) {
+        match (self.0.get_mut(&name), value) {
+            (Some(Val::Sub(held)), Val::Sub(part)) => {
+                for (field, value) in part.0 {
+                    held.overlay(field, value);
+                }
+            }
+            (_, value) => drop(self.0.insert(name, value)),
+        }
+    }
+
+    /// Takes away what is empty: an empty text clears a field.
+    pub(crate) fn strip(&mut self) {
+        self.0.retain(|_, value| !matches!(value, Val::Text(text) | Val::Ref(text) if text.is_empty()));
+        for value in self.0.values_mut() {
+            match value {
+                Val::Sub(doc) => doc.strip(),
+                Val::Lines(lines) => lines.iter_mut().for_each(Self::strip),
+                _ => {}
+            }
+        }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: Val) -> Self {
         self.set(name, value);
         self

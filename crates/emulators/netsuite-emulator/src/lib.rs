@@ -53,6 +53,7 @@
 mod access;
 mod auth;
 mod catalog;
+mod customers;
 mod doc;
 mod jobs;
 mod lanes;
@@ -80,6 +81,7 @@ mod world;
 
 pub use access::Level;
 pub use auth::{KeyKind, TbaKeys};
+pub use customers::{BookLine, CustomerView};
 pub use lanes::LaneCount;
 pub use options::NetsuiteOptions;
 pub use quirk::{Quirk, UnknownQuirk};

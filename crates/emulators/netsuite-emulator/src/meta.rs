@@ -54,11 +54,11 @@ const PACKAGES: &str = "package lines:package; packageUps lines:packageUps; pack
 const LISTS: &[(&str, &str)] = &[
     (
         "address",
-        "addressee text; attention text; addr1 text; addr2 text; addr3 text; city text; state text; zip text; country enum; addrPhone text",
+        "addressee text; attention text; addr1 text; addr2 text; addr3 text; city text; state text; zip text; country enum; addrPhone text; override flag; addrText text",
     ),
     (
         "addressBook",
-        "id num; defaultBilling flag; defaultShipping flag; label text; addressBookAddress sub:address",
+        "id num; internalId num; addressId text!; defaultBilling flag; defaultShipping flag; isResidential flag; label text; addressBookAddress sub:address",
     ),
     (
         "saleLine",
@@ -121,7 +121,7 @@ const RECORDS: &[Row] = &[
         "LIST_CUSTJOB",
         false,
         &[
-            "id text!; entityId text!; externalId text; isPerson flag; companyName text; firstName text; lastName text; email text; phone text; subsidiary ref:subsidiary; currency ref:currency; priceLevel ref:priceLevel; terms ref:term; category ref:category; vatRegNumber text; isInactive flag; comments text; memo text; customForm ref:form; addressBook lines:addressBook; dateCreated text!; lastModifiedDate text!",
+            "id text!; entityId text!; externalId text; isPerson flag; companyName text; firstName text; lastName text; email text; phone text; subsidiary ref:subsidiary; currency ref:currency; priceLevel ref:priceLevel; terms ref:term; category ref:category; vatRegNumber text; isInactive flag; stage enum!; entityStatus ref:customerStatus; comments text; memo text; customForm ref:form; addressBook lines:addressBook; dateCreated text!; lastModifiedDate text!",
         ],
     ),
     ("inventoryItem", Family::Item, "", "LIST_ITEM", false, &[ITEM]),

@@ -1,5 +1,6 @@
 //! The record service: what it reads, writes and refuses.
 
+use crate::customers;
 use crate::doc::{Doc, Raw, Val, number, object, object_of, quoted, scalar};
 use crate::meta::{Family, Field, Kind, RecordMeta, item_kind, list};
 use crate::posting;
@@ -72,7 +73,12 @@ fn parse_fields(
                 continue;
             }
         };
-        if field.read_only || json == "null" {
+        if field.read_only {
+            continue;
+        }
+        if json == "null" {
+            // Nothing clears a field; an empty text is nothing.
+            doc.set(name, Val::Text(String::new()));
             continue;
         }
         doc.set(name, parse_value(ask, field.kind, json, &path, unknown)?);
@@ -195,6 +201,7 @@ pub(crate) fn check_external(
 
 /// Creates a record: its id, and what is stored.
 pub(crate) fn create(ask: Ask<'_>, record: &RecordMeta, mut doc: Doc) -> Result<(u64, Vec<Change>), Refusal> {
+    doc.strip();
     check_external(ask, record, &doc, None)?;
     let id = ask.world.next_id();
     doc.set("id", Val::Text(id.to_string()));
@@ -228,7 +235,7 @@ fn settle(
     }
     match record.name {
         "customer" => {
-            sales::settle_customer(ask, id, doc)?;
+            customers::settle(ask, id, doc, before)?;
             Ok(Vec::new())
         }
         // What was made from another document is not priced anew.
@@ -288,9 +295,10 @@ pub(crate) fn update(
     for (name, value) in change.0 {
         match value {
             Val::Lines(lines) => merge(doc.lines_mut(&name), lines, &name, replace.contains(&name))?,
-            value => doc.set(&name, value),
+            value => doc.overlay(name, value),
         }
     }
+    doc.strip();
     check_external(ask, record, &doc, Some(id))?;
     let mut changes = settle(ask, record, id, &mut doc, Some(&held.doc))?;
     let stored = Stored { doc, created: held.created, modified: ask.now };
@@ -303,7 +311,11 @@ fn merge(held: &mut Vec<Doc>, lines: Vec<Doc>, name: &str, replace: bool) -> Res
     let key = if name == "addressBook" { "id" } else { "line" };
     let mut kept = Vec::new();
     let mut added = Vec::new();
-    for (at, line) in lines.into_iter().enumerate() {
+    for (at, mut line) in lines.into_iter().enumerate() {
+        // Both names of an address's id are its key.
+        if let (true, false, Some(id)) = (key == "id", line.has(key), line.0.get("internalId").cloned()) {
+            line.set(key, id);
+        }
         if !line.has(key) {
             added.push(line);
             continue;
@@ -314,7 +326,9 @@ fn merge(held: &mut Vec<Doc>, lines: Vec<Doc>, name: &str, replace: bool) -> Res
             return Err(Refusal::at(path, format!("Line {number} does not exist.")));
         };
         kept.push(number);
-        slot.0.extend(line.0);
+        for (field, value) in line.0 {
+            slot.overlay(field, value);
+        }
     }
     if replace {
         let goes = |line: &Doc| !kept.contains(&line.num(key));
@@ -468,7 +482,7 @@ fn render_doc(ask: Ask<'_>, kind: Option<Kind>, doc: &Doc, own: &str, shown: Sho
             let kind = meta.get(name.as_str()).map(|field| field.kind);
             // An id within a sublist is a number.
             let json = match (name.as_str(), value) {
-                ("line" | "orderLine" | "lineUniqueKey" | "id", Val::Num(number)) => {
+                ("line" | "orderLine" | "lineUniqueKey" | "id" | "internalId", Val::Num(number)) => {
                     number.normalize().to_string()
                 }
                 _ => render_value(ask, kind, value, own, shown),

@@ -1,6 +1,6 @@
 //! Tables of SuiteQL about how records belong together: which document came from which, parcels, addresses, periods.
 
-use crate::doc::Doc;
+use crate::doc::{Doc, Val};
 use crate::meta;
 use crate::sql::{Table, Value};
 use crate::state::World;
@@ -46,7 +46,8 @@ impl Tables<'_> {
                 rows: self.numbers().into_iter().map(|(text, at)| vec![id(at), Value::text(&text)]).collect(),
             },
             "trackingnumbermap" => self.parcels(),
-            "customeraddressbook" => self.addresses(),
+            "customeraddressbook" => self.books(),
+            "customeraddressbookentityaddress" => self.addresses(),
             "customersubsidiaryrelationship" => self.relationships(),
             "customergrouppricing" => Table {
                 columns: columns("customer pricinggroup pricelevel", self.world, ""),
@@ -121,6 +122,23 @@ impl Tables<'_> {
     }
 
     fn addresses(&self) -> Table {
+        const FIELDS: [&str; 9] =
+            ["addressee", "attention", "addr1", "addr2", "addr3", "city", "state", "zip", "country"];
+        let mut rows = Vec::new();
+        for (_, stored) in self.world.table("customer").filter(|(at, _)| self.seen("customer", *at)) {
+            for line in stored.doc.lines("addressBook") {
+                let Some(Val::Sub(address)) = line.0.get("addressBookAddress") else { continue };
+                let texts = FIELDS.iter().chain(&["addrPhone", "addrText"]);
+                let mut row = vec![line_number(line, "id")];
+                row.extend(texts.map(|field| Value::text(address.text(field))));
+                rows.push(row);
+            }
+        }
+        let names = "nkey addressee attention addr1 addr2 addr3 city state zip country addrphone addrtext";
+        Table { columns: columns(names, self.world, ""), rows }
+    }
+
+    fn books(&self) -> Table {
         const NAMES: &str = "entity internalid label defaultbilling defaultshipping addressbookaddress";
         let mut rows = Vec::new();
         for (at, stored) in self.world.table("customer").filter(|(at, _)| self.seen("customer", *at)) {

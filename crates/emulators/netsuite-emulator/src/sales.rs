@@ -42,47 +42,6 @@ pub(crate) fn check_period(ask: Ask<'_>, day: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(crate) fn settle_customer(ask: Ask<'_>, id: u64, doc: &mut Doc) -> Result<(), Refusal> {
-    let person = doc.flag("isPerson");
-    let name = if person {
-        if doc.text("lastName").is_empty() {
-            return Err(Refusal::at("lastName", "Please enter value(s) for: Last Name."));
-        }
-        format!("{} {}", doc.text("firstName"), doc.text("lastName"))
-    } else {
-        doc.text("companyName").to_owned()
-    };
-    if name.trim().is_empty() {
-        return Err(Refusal::at("companyName", "Please enter value(s) for: Company Name."));
-    }
-    if doc.text("subsidiary").is_empty() {
-        if ask.world.table("subsidiary").count() > 1 {
-            return Err(Refusal::at("subsidiary", "Please enter value(s) for: Primary Subsidiary."));
-        }
-        if let Some((id, _)) = ask.world.table("subsidiary").next() {
-            doc.set("subsidiary", Val::Ref(id.to_string()));
-        }
-    }
-    if doc.text("currency").is_empty()
-        && let Some((id, _)) = ask.world.table("currency").next()
-    {
-        doc.set("currency", Val::Ref(id.to_string()));
-    }
-    if doc.text("entityId").is_empty() {
-        doc.set("entityId", Val::Text(format!("CUST{id} {}", name.trim())));
-    }
-    let mut next = Decimal::ONE;
-    for line in doc.lines_mut("addressBook") {
-        if line.has("id") {
-            next = next.max(line.num("id") + Decimal::ONE);
-        } else {
-            line.set("id", Val::Num(next));
-            next += Decimal::ONE;
-        }
-    }
-    Ok(())
-}
-
 /// An order, a cash sale or an invoice: defaults, lines, money, status.
 pub(crate) fn settle_sale(
     ask: Ask<'_>,

@@ -327,6 +327,13 @@ impl NetsuiteSeed {
         self
     }
 
+    /// Lets people number customers themselves: the account makes no numbers, and a name is one if nobody states another.
+    #[must_use]
+    pub fn with_own_customer_numbers(mut self) -> Self {
+        self.settings.push((crate::customers::OWN_NUMBERS.to_owned(), "yes".to_owned()));
+        self
+    }
+
     /// Lets the account bill what has not shipped.
     #[must_use]
     pub fn with_billing_ahead(mut self) -> Self {

@@ -46,6 +46,15 @@ fn flag(doc: &Doc, name: &str) -> Value {
     Value::flag(doc.flag(name))
 }
 
+/// A stage as SuiteQL writes it.
+fn stage(of: &str) -> &'static str {
+    match of {
+        "LEAD" => "Lead",
+        "PROSPECT" => "Prospect",
+        _ => "Customer",
+    }
+}
+
 fn day(text: &str) -> Value {
     Timestamp::parse_utc(&format!("{text} 00:00:00")).map_or(Value::Null, Value::Moment)
 }
@@ -65,6 +74,12 @@ impl Catalog for Tables<'_> {
         }
         let least = least.and_then(|least| least.trunc().to_string().parse().ok()).unwrap_or(0);
         let mut table = self.rows(name, least).ok_or_else(unknown)?;
+        for (column, _) in world.settings(&format!("column/{name}/")) {
+            if let Some(at) = table.columns.iter().position(|known| known == column) {
+                table.columns.remove(at);
+                table.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+            }
+        }
         if !may {
             table.rows.clear();
         }
@@ -174,7 +189,7 @@ impl Tables<'_> {
     }
 
     fn customers(&self, least: u64) -> Table {
-        const NAMES: &str = "id entityid externalid isperson companyname firstname lastname email phone isinactive currency pricelevel subsidiary vatregnumber datecreated lastmodifieddate";
+        const NAMES: &str = "id entityid externalid isperson companyname firstname lastname email phone isinactive currency pricelevel subsidiary vatregnumber searchstage datecreated lastmodifieddate";
         let columns = columns(NAMES, self.world, "custentity");
         let rows = self
             .world
@@ -198,6 +213,7 @@ impl Tables<'_> {
                     Value::id(doc.text("priceLevel")),
                     Value::id(doc.text("subsidiary")),
                     text("vatRegNumber"),
+                    Value::text(stage(doc.text("stage"))),
                 ];
                 row.extend(self.times(stored));
                 row.extend(custom(doc, &columns, row.len()));

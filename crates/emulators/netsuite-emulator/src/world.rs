@@ -123,7 +123,7 @@ impl NetsuiteWorld {
         debug_assert!(done.is_ok());
     }
 
-    fn set(&self, name: String, value: Option<&str>) {
+    pub(crate) fn set(&self, name: String, value: Option<&str>) {
         self.commit(vec![Change::Setting(name, value.map(str::to_owned))]);
     }
 
@@ -209,6 +209,7 @@ impl NetsuiteWorld {
         let or_first = |id: u64, kind: &str| if id == 0 { first(kind).unwrap_or_default() } else { id };
         let mut doc = Doc::default()
             .with("isPerson", Val::Flag(customer.person))
+            .with_ref("stage", "CUSTOMER")
             .with_text("email", &customer.email)
             .with_text("entityId", &format!("CUST{}", customer.id))
             .with_ref("priceLevel", &stated(customer.level))
@@ -438,7 +439,7 @@ impl NetsuiteWorld {
         })
     }
 
-    fn decide<R>(
+    pub(crate) fn decide<R>(
         &self,
         with: impl FnOnce(Ask<'_>) -> Result<(Vec<Change>, R), Refusal>,
     ) -> Result<R, String> {

@@ -36,6 +36,17 @@ pub struct Address {
     /// The target's own id of this address or ship-to party, where the source carries it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<String>,
+    /// Whether a customer's bills go here, unless an order says otherwise.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub default_billing: bool,
+    /// Whether a customer's parcels go here, unless an order says otherwise.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub default_shipping: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+const fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Address {

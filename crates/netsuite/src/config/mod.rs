@@ -286,6 +286,8 @@ mod tests {
             (r#""orders":{"tax":{"mode":"item"}},"#, "tax.item"),
             (r#""refunds":{"adjustment_item":"FEE"},"#, "internal id"),
             (r#""movements":{"subsidiaries":{"east":"US"}},"#, "movements.subsidiaries"),
+            (r#""customers":{"tax_field":"defaultTaxReg"},"#, "custentity"),
+            (r#""customers":{"tax_field":"custentity_É"},"#, "custom field"),
         ] {
             let error = config(more).check().unwrap_err();
             assert!(error.message().contains(says), "{more}: {error}");

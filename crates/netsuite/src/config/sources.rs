@@ -156,13 +156,17 @@ impl InventoryConfig {
 pub struct CustomerConfig {
     /// The subsidiary of new customers; OneWorld wants one.
     pub subsidiary: Option<String>,
-    /// The website or scope of a customer to the subsidiary, where they differ.
+    /// The website or scope of a customer to the subsidiary, where they differ. On the way back a subsidiary that one
+    /// website has is that website; the default `subsidiary` is no website in particular, and any other is told by its
+    /// internal id, which a shop refuses rather than puts the customer into the wrong website.
     pub subsidiaries: BTreeMap<String, String>,
     /// The form of new customers.
     pub form: Option<String>,
-    /// The shop's customer group to the price level.
+    /// The shop's customer group to the price level. Without any, a group is the internal id of a price level.
     pub price_levels: BTreeMap<String, String>,
-    /// The field of the value added tax number: `vatRegNumber` without SuiteTax, `defaultTaxReg` with it.
+    /// The field of the value added tax number: `vatRegNumber`, or a custom entity field (`custentity…`). With SuiteTax the
+    /// account keeps numbers in the tax registrations of each country, which are not written here: name a custom field.
+    /// Without it, `vatRegNumber` is read and no number is written.
     pub tax_field: Option<String>,
     /// The custom entity field that holds our key besides the external id.
     pub key_field: Option<String>,
@@ -177,9 +181,57 @@ impl CustomerConfig {
         if let Some(name) = &self.key_field {
             check_field("customers.key_field", name, "custentity")?;
         }
+        match self.tax_field.as_deref() {
+            None | Some(VAT_FIELD) => {}
+            Some(name) if name.starts_with("custentity") => {
+                check_field("customers.tax_field", name, "custentity")?;
+            }
+            Some(name) => {
+                return Err(Error::config(format!(
+                    "customers.tax_field = {name:?} holds no number as text: say {VAT_FIELD:?}, or with SuiteTax a custom \
+                     field custentity…"
+                )));
+            }
+        }
         Ok(())
     }
+
+    /// The field that the tax number is read from.
+    pub(crate) fn tax_field(&self) -> &str {
+        self.tax_field.as_deref().unwrap_or(VAT_FIELD)
+    }
+
+    /// Whether subsidiaries mean anything here.
+    pub(crate) fn names_subsidiaries(&self) -> bool {
+        self.subsidiary.is_some() || !self.subsidiaries.is_empty()
+    }
+
+    /// A subsidiary in the shop's words.
+    pub(crate) fn scope_of(&self, subsidiary: Option<&str>) -> String {
+        let Some(id) = subsidiary.filter(|_| self.names_subsidiaries()) else { return String::new() };
+        let mut websites = self.subsidiaries.iter().filter(|(_, of)| *of == id).map(|(website, _)| website);
+        match (websites.next(), websites.next()) {
+            (Some(website), None) => website.clone(),
+            (None, _) if self.subsidiary.as_deref() == Some(id) => String::new(),
+            _ => id.to_owned(),
+        }
+    }
+
+    /// The price level of a group.
+    pub(crate) fn level_of(&self, group: &str) -> Result<String> {
+        if let Some(level) = self.price_levels.get(group) {
+            return Ok(level.clone());
+        }
+        if self.price_levels.is_empty() && group.bytes().all(|b| b.is_ascii_digit()) {
+            return Ok(group.to_owned());
+        }
+        let text = format!("customers.price_levels names no level for the group {group}; add it");
+        Err(Error::invalid("group", "netsuite.no_price_level", text))
+    }
 }
+
+/// Where accounts without SuiteTax keep the value added tax number.
+const VAT_FIELD: &str = "vatRegNumber";
 
 /// Which prices are told.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]

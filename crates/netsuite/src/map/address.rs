@@ -1,5 +1,6 @@
 use super::cut;
 use crate::wire::{Body, Record};
+use erp_core::error::FieldError;
 use erp_core::error::Result;
 use erp_core::model::Address;
 
@@ -24,12 +25,32 @@ pub(crate) fn address_body(address: &Address) -> Body {
     for (field, line) in ["addr1", "addr2", "addr3"].into_iter().zip(street(&address.street)) {
         body.put(field, cut(&line, FIELD_MAX));
     }
-    body.put("city", cut(&address.city, FIELD_MAX));
-    body.put_some("state", address.region.as_deref());
-    body.put_some("zip", address.postcode.as_deref());
+    body.put("city", cut(address.city.trim(), FIELD_MAX));
+    body.put_some("state", filled(address.region.as_deref()));
+    body.put_some("zip", filled(address.postcode.as_deref()));
     body.put("country", Body::new().with("id", address.country.as_str()));
-    body.put_some("addrPhone", address.phone.as_deref());
+    body.put_some("addrPhone", filled(address.phone.as_deref()));
     body
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// What of an address NetSuite's fields do not hold: half a street is another street.
+pub(crate) fn too_long(address: &Address, at: &str) -> Vec<FieldError> {
+    let lines = street(&address.street);
+    let streets = lines.iter().enumerate().map(|(line, text)| (format!("street[{line}]"), text.as_str()));
+    let company = address.company.as_deref().unwrap_or_default();
+    let name = address.full_name();
+    let texts = [("company", company), ("name", name.as_str()), ("city", address.city.as_str())];
+    let texts = texts.into_iter().map(|(field, text)| (field.to_owned(), text));
+    let long = |(_, text): &(String, &str)| text.trim().chars().count() > FIELD_MAX;
+    let told = |(field, text): (String, &str)| {
+        let text = format!("has {} characters; NetSuite holds {FIELD_MAX}", text.trim().chars().count());
+        FieldError::new(format!("{at}.{field}"), "netsuite.too_long", text)
+    };
+    streets.chain(texts).filter(long).map(told).collect()
 }
 
 /// At most three lines: whatever is more shares the last.

@@ -1,13 +1,15 @@
 //! Between our model and NetSuite's records: pure functions over the record, the configuration and what was looked up.
 
 mod address;
+mod book;
 mod customer;
 mod fulfillment;
 mod holding;
 mod order;
 
 pub(crate) use address::{address, address_body};
-pub(crate) use customer::{customer, customer_body, customer_projection, customer_update};
+pub(crate) use book::{book, book_update, new_book};
+pub(crate) use customer::{customer, customer_body, customer_projection, customer_update, is_prospect};
 pub(crate) use fulfillment::{fulfillment, has_shipped, shipped_items};
 pub(crate) use holding::{Head, Held, Status, holding, item_ids, links, status_of, warnings};
 pub(crate) use order::{

@@ -74,6 +74,11 @@ impl Scanning {
         self.done
     }
 
+    /// Whether no row came yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.last.is_none()
+    }
+
     /// The next rows, with the start of their read; none when all was read.
     pub(crate) async fn next(
         &mut self,

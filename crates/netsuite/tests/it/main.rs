@@ -4,6 +4,7 @@
 mod world;
 
 mod answers;
+mod customers;
 mod deposits;
 mod doctor;
 mod events;

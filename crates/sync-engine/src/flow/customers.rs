@@ -13,7 +13,7 @@ use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
 use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
-use erp_core::id::NativeId;
+use erp_core::id::{NativeId, SystemId};
 use erp_core::model::{Address, Customer, CustomerIdentity, CustomerPatch};
 use erp_core::outcome::Receipt;
 use erp_core::roles::CustomerStore;
@@ -211,15 +211,14 @@ impl Customers {
     }
 
     /// The target's number, where it is known without asking: proven before, or carried by the source.
-    fn known(turn: &Turn, wanted: &Customer) -> Option<NativeId> {
+    fn known(&self, turn: &Turn, wanted: &Customer) -> Option<NativeId> {
         let proven = turn.entry.receipt.as_ref().map(|receipt| receipt.native_id.clone());
-        let carried = wanted.external_id.as_deref().map(str::trim).filter(|number| !number.is_empty());
-        proven.or_else(|| carried.map(NativeId::from))
+        proven.or_else(|| carried(&self.target.identity().system, wanted.external_id.as_deref()?))
     }
 
     /// Whose number it is to be: known, or found by our key, or by the rule for namesakes. `None`: nobody's yet.
     async fn number(&self, cx: &Context, turn: &Turn, wanted: &Customer) -> Result<Option<NativeId>> {
-        if let Some(known) = Self::known(turn, wanted) {
+        if let Some(known) = self.known(turn, wanted) {
             return Ok(Some(known));
         }
         let by_key = CustomerIdentity::new().with_key(turn.entry.key.clone());
@@ -303,7 +302,7 @@ impl Customers {
 
     async fn find(&self, cx: &Context, turn: &Turn) -> Result<LookResult> {
         let wanted = self.wanted(turn)?;
-        let found = match Self::known(turn, &wanted) {
+        let found = match self.known(turn, &wanted) {
             Some(number) => self.target.customer(cx, &number).await?.into_iter().collect(),
             None => {
                 let by_key = CustomerIdentity::new().with_key(turn.entry.key.clone());
@@ -330,6 +329,18 @@ impl Customers {
             Some(_) => LookResult::Different(receipt),
         })
     }
+}
+
+/// The target's own number, where the source carries it: bare, or within the key that the target's customers go by. A key of
+/// a third system says nothing here, though its number may be somebody's.
+fn carried(target: &SystemId, text: &str) -> Option<NativeId> {
+    let number = match text.trim().split_once(':') {
+        // SAP keeps keys in capitals.
+        Some((system, number)) if system.eq_ignore_ascii_case(target.as_str()) => number,
+        Some(_) => return None,
+        None => text.trim(),
+    };
+    Some(number).filter(|number| !number.is_empty()).map(NativeId::from)
 }
 
 /// The first field that the source states and the target holds otherwise. Names no value: they are personal.
@@ -392,5 +403,21 @@ impl Pipe for Customers {
             });
         }
         answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_the_source_carries_is_the_targets_own_or_none() {
+        let of = |text: &str| carried(&SystemId::new("shop-eu"), text).map(|number| number.to_string());
+        assert_eq!(of(" 0042 ").as_deref(), Some("0042"));
+        assert_eq!(of("shop-eu:7").as_deref(), Some("7"));
+        assert_eq!(of("SHOP-EU:7").as_deref(), Some("7"));
+        for nobody in ["shop-us:7", "shop:7", "shop-eu:", "", "  "] {
+            assert_eq!(of(nobody), None, "{nobody}");
+        }
     }
 }

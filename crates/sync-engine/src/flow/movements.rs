@@ -174,6 +174,7 @@ fn sight(observed: Observed<StockMovement>, places: &Places, start: Timestamp) -
         raw,
         reserves: Vec::new(),
         moves: moves(told.changes(), told.moved_at),
+        retell: None,
         key,
         label,
     }
