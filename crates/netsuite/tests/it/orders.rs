@@ -214,6 +214,25 @@ async fn an_amendment_adds_changes_and_closes_lines_and_carries_the_money() {
     );
 }
 
+/// What is equal is left alone, and the buyer's order number, which may come later, is no detail.
+#[tokio::test]
+async fn an_amendment_sends_what_differs_alone() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let mut wanted = submission(Sample::new(9).order_of(3));
+    let receipt = applied(submit(&world, &client, &wanted).await);
+    let cx = Context::new();
+    // The answer to a write would be lost.
+    world.emulator.server.faults().add(Rule::once(Some("PATCH"), "/salesOrder", Fault::DropAfterCommit));
+    let revision = OrderRevision::new(receipt.clone(), wanted.clone(), OrderChange::Amend);
+    applied(driven(&world, client.revise_orders(&cx, &[revision])).await.remove(0));
+    world.clear_faults();
+    wanted.order.purchase_order = Some("PO-77".to_owned());
+    let revision = OrderRevision::new(receipt, wanted, OrderChange::Amend);
+    applied(driven(&world, client.revise_orders(&cx, &[revision])).await.remove(0));
+    assert_eq!(world.emulator.world.orders()[0].body["otherRefNum"], "PO-77");
+}
+
 #[tokio::test]
 async fn what_has_shipped_is_not_cancelled() {
     let world = World::start(LogOn::Oauth2, &[]).await;
