@@ -61,6 +61,11 @@ impl ReferenceShop {
         })
     }
 
+    /// All refunds that were given, in order.
+    pub fn refunds_now(&self) -> Vec<Refund> {
+        self.system.look(|shop, _| shop.refunds.clone())
+    }
+
     /// A falsifier: a refund becomes another one after it was given.
     pub fn change_refund(&self, key: &Key, change: impl FnOnce(&mut Refund)) -> bool {
         self.system.look(|shop, now| {

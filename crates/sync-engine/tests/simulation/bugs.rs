@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use erp_core::model::{OrderRevision, OrderSubmission, RouteTarget, StatementEntry};
+use erp_core::model::{OrderRevision, OrderSubmission, RefundSubmission, RouteTarget, StatementEntry};
 use erp_core::prelude::*;
 use erp_testkit::reference::ReferenceErp;
 use std::collections::BTreeMap;
@@ -31,21 +31,24 @@ pub(crate) enum Bug {
     WatermarkBeforeEntries,
     /// A look-up that finds nothing counts at once.
     NoHorizon,
+    /// Each try of a refund has a key of its own.
+    NewKeyPerRefund,
 }
 
 impl Bug {
     /// All of them; a hundred seeds find each.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::NoKey,
         Self::NewKeyPerRetry,
         Self::AcknowledgeBeforeSend,
         Self::NoFence,
         Self::WatermarkBeforeEntries,
         Self::NoHorizon,
+        Self::NewKeyPerRefund,
     ];
 }
 
-/// The ERP's order sink, perhaps with a bug.
+/// The ERP as a sink, perhaps with a bug.
 #[derive(Debug, Clone)]
 pub(crate) struct Sink {
     pub(crate) erp: ReferenceErp,
@@ -110,6 +113,22 @@ impl OrderSink for Sink {
 
     fn order_statement(&self, cx: &Context, window: Window) -> Items<StatementEntry> {
         self.erp.order_statement(cx, window)
+    }
+}
+
+#[async_trait]
+impl RefundSink for Sink {
+    async fn submit_refunds(&self, cx: &Context, items: &[RefundSubmission]) -> Vec<Outcome> {
+        let mut items = items.to_vec();
+        for item in items.iter_mut().filter(|_| self.bug == Some(Bug::NewKeyPerRefund)) {
+            let nonce = self.tries.fetch_add(1, Ordering::SeqCst);
+            item.refund.key = Key::from(format!("{}-{nonce}", item.refund.key));
+        }
+        self.erp.submit_refunds(cx, &items).await
+    }
+
+    async fn find_refund(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
+        self.erp.find_refund(cx, key, order).await
     }
 }
 

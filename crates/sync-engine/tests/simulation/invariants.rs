@@ -75,9 +75,44 @@ pub(crate) async fn check(run: &Simulation, engine: &SyncEngine) -> Vec<String> 
             other => found.push(format!("1 {} did not come to rest: {other}", order.key)),
         }
     }
+    refunds(run, &entries, &mut found).await;
     limbo(run, &mut found).await;
     adds_up(engine, &mut found).await;
     found
+}
+
+/// What the shop gave back is booked, once.
+async fn refunds(run: &Simulation, orders: &BTreeMap<Key, EntryView>, found: &mut Vec<String>) {
+    let select = Select { flow: Some("refunds".to_owned()), ..Select::default() };
+    let entries: BTreeMap<Key, EntryView> = run
+        .ledger
+        .entries(select)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|view| (view.entry.key.clone(), view))
+        .collect();
+    let booked = run.world.erp.refunds();
+    for refund in run.world.shop.refunds_now() {
+        let key = &refund.key;
+        let Some(view) = entries.get(key) else {
+            found.push(format!("1 no loss: refund {key} is not in the ledger"));
+            continue;
+        };
+        let times = booked.iter().filter(|item| item.refund.key == *key).count();
+        if times > 1 {
+            found.push(format!("2 no duplicate: refund {key} was booked {times} times"));
+        }
+        let cause = view.entry.cause.as_ref().map_or("", |cause| cause.group.as_str());
+        // Where a person must look after the order, its refunds wait for that.
+        let order_is_known = orders.get(&refund.order_key).is_some_and(|order| order.entry.receipt.is_some());
+        match view.entry.state {
+            State::Settled if times == 1 => {}
+            State::Held if cause == "workers die on it" => {}
+            State::Waiting if !order_is_known => {}
+            other => found.push(format!("1 refund {key} is {other} ({cause}), and booked {times} times")),
+        }
+    }
 }
 
 /// No entry of any flow is in a state that neither ends nor wakes.
@@ -121,6 +156,9 @@ pub(crate) async fn trace(run: &Simulation) -> Vec<String> {
             document.holding.state,
             document.holding.units()
         ));
+    }
+    for item in run.world.erp.refunds() {
+        lines.push(format!("ERP refund {} of {}", item.refund.key, item.order));
     }
     lines.sort();
     lines

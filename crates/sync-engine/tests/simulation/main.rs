@@ -60,12 +60,14 @@ fn nothing_is_lost_doubled_turned_back_or_unexplained() {
         Some(seed) => vec![seed],
         None => (1..=number("SIM_SEEDS").unwrap_or(200)).collect(),
     };
-    let (mut crashes, mut steps, mut restored, mut wiped, mut failures) = (0, 0, 0, 0, Vec::new());
+    let (mut crashes, mut steps, mut restored, mut wiped, mut refunds, mut failures) =
+        (0, 0, 0, 0, 0, Vec::new());
     for (seed, outcome) in in_parallel(&seeds) {
         crashes += outcome.crashes;
         steps += outcome.commits;
         restored += outcome.restores;
         wiped += outcome.wipes;
+        refunds += outcome.refunds;
         if !outcome.violations.is_empty() {
             println!("seed {seed}:\n  {}", outcome.violations.join("\n  "));
             if seeds.len() == 1 {
@@ -75,13 +77,13 @@ fn nothing_is_lost_doubled_turned_back_or_unexplained() {
         }
     }
     println!(
-        "\n{} seeds, {steps} commits, {crashes} crashes, {restored} ledgers restored, {wiped} ledgers lost, {} violations",
+        "\n{} seeds, {steps} commits, {crashes} crashes, {restored} ledgers restored, {wiped} ledgers lost, {refunds} refunds, {} violations",
         seeds.len(),
         failures.len()
     );
     assert!(failures.is_empty(), "failing seeds: {failures:?}");
     assert!(
-        seeds.len() < 100 || (crashes > 0 && restored > 0 && wiped > 0),
+        seeds.len() < 100 || (crashes > 0 && restored > 0 && wiped > 0 && refunds > seeds.len() / 2),
         "the chaos does not reach everything"
     );
 }

@@ -37,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) commits: u64,
     pub(crate) restores: u64,
     pub(crate) wipes: u64,
+    /// Refunds that the shop gave.
+    pub(crate) refunds: usize,
 }
 
 /// Kills the process at commits, by chance.
@@ -104,6 +106,8 @@ enum Happening {
     Cancel(usize),
     Edit(usize),
     Ship(usize),
+    /// One piece of a line of what has shipped.
+    Refund(usize),
     Distributor,
     Restock,
     Retry,
@@ -231,7 +235,10 @@ impl Simulation {
             match self.rng.below(8) {
                 0 | 1 => happenings.push(Happening::Cancel(index)),
                 2 => happenings.push(Happening::Edit(index)),
-                3 => happenings.push(Happening::Ship(index)),
+                3 | 4 => {
+                    happenings.push(Happening::Ship(index));
+                    happenings.extend((0..5).map(|_| Happening::Refund(index)));
+                }
                 _ => {}
             }
         }
@@ -285,6 +292,12 @@ impl Simulation {
                     .policy(policy.clone())
                     .every(7 * MINUTE),
             )
+            .flow(
+                Flow::refunds(&self.world.shop, &sink)
+                    .starting(Start::At(self.start))
+                    .policy(policy.clone())
+                    .every(4 * MINUTE),
+            )
             .flow(Flow::fulfillments(&self.world.erp, &self.world.shop).policy(policy).every(5 * MINUTE))
             .build()
     }
@@ -298,6 +311,7 @@ impl Simulation {
                 self.outcome.violations.push("livelock: too many turns".to_owned());
             }
         }
+        self.outcome.refunds = self.world.shop.refunds_now().len();
         self.outcome.commits = self.chaos.commits.load(Ordering::SeqCst);
         if self.outcome.violations.is_empty() {
             let engine = self.engine().unwrap();
@@ -452,14 +466,19 @@ impl Simulation {
                     self.placed.extend(successor);
                 }
             }
-            Happening::Ship(index) => {
+            Happening::Ship(index) => self.ship(index),
+            Happening::Refund(index) => {
+                // Nothing is given back that has not left, and of each line one piece, so that nobody rightly refuses it.
+                self.ship(index);
+                let given =
+                    |key: &Key| shop.refunds_now().iter().filter(|refund| refund.order_key == *key).count();
                 if let Some(key) = self.placed.get(index)
-                    && shop.order_now(key).is_some_and(|order| !order.is_cancelled())
                     && let [document] = self.world.erp.documents_of(key).as_slice()
-                    && document.holding.state == erp_core::model::HeldState::Open
-                    && !document.partial
+                    && document.holding.state == erp_core::model::HeldState::Complete
+                    && let Some(line) =
+                        document.holding.lines.get(given(key)).and_then(|line| line.line.clone())
                 {
-                    self.world.erp.ship(&document.native_id);
+                    shop.refund(key, &[(line, Decimal::ONE)]);
                 }
             }
             Happening::Distributor => {
@@ -499,6 +518,18 @@ impl Simulation {
             },
             Happening::Freeze(span) => self.freeze = Some(span),
             Happening::Snapshot => self.snapshots.push(self.ledger.snapshot().unwrap()),
+        }
+    }
+
+    /// What the ERP holds whole, of an order that is wanted, leaves.
+    fn ship(&self, index: usize) {
+        if let Some(key) = self.placed.get(index)
+            && self.world.shop.order_now(key).is_some_and(|order| !order.is_cancelled())
+            && let [document] = self.world.erp.documents_of(key).as_slice()
+            && document.holding.state == erp_core::model::HeldState::Open
+            && !document.partial
+        {
+            self.world.erp.ship(&document.native_id);
         }
     }
 }
