@@ -24,7 +24,7 @@
 //! auth = { type = "basic", user = "SYNC", password = { env = "SAP_PASSWORD" } }
 //!
 //! [flows.orders]
-//! record = "orders"                      # orders | customers | inventory | prices | fulfillments | refunds
+//! record = "orders"                      # orders | customers | inventory | prices | fulfillments | refunds | movements
 //! from = "shop"
 //! to = "sap"
 //! start = "now"                          # now | a time | { after = { default = "000123456" } }
@@ -50,7 +50,12 @@
 //! orders_of_the_sink = true
 //! every = "10m"
 //!
-//! [flows.counts]                         # what it counts, told as what its shipments leave over
+//! # [flows.moved]                        # what comes in there, and is moved about: for a warehouse that tells it
+//! # record = "movements"
+//! # start = "now"                        # now | a time: what moved before was booked otherwise
+//! # locations = { "hall 4" = "7" }       # other places are called the same in the target
+//!
+//! [flows.counts]                         # what it counts, told as what its shipments (and "moved") leave over
 //! record = "inventory"
 //! from = "sap"
 //! to = "netsuite"

@@ -118,8 +118,9 @@ impl<'a> Plan<'a> {
                     built = built.orders_by(orders);
                 }
                 for movements in movements_by {
-                    if self.config.flow(movements)?.moves.record() != "fulfillments" {
-                        return Err(lacks(flow, "movements_by", movements, "must be a flow of fulfillments"));
+                    if !["fulfillments", "movements"].contains(&self.config.flow(movements)?.moves.record()) {
+                        let what = "must be a flow of fulfillments or movements";
+                        return Err(lacks(flow, "movements_by", movements, what));
                     }
                     built = built.movements_by(movements);
                 }
@@ -177,6 +178,16 @@ impl<'a> Plan<'a> {
                 }
                 built.into_flow()
             }
+            Moves::Movements { start, locations } => {
+                let source = from
+                    .movement_source()
+                    .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no movements of stock"))?;
+                let sink = to
+                    .movement_sink()
+                    .ok_or_else(|| lacks(flow, "to", &flow.to, "takes no movements of stock"))?;
+                let built = Flow::movements_between(source, sink).starting(start.clone());
+                shared!(built, locations).into_flow()
+            }
         };
         built.map_err(|error| {
             Failure::from(error).at(format_args!("{}: flows.{}", self.config.file.display(), flow.name))
@@ -226,6 +237,7 @@ impl<'a> Plan<'a> {
                 Moves::Prices { .. } => (Need::ReadPrices, Need::WritePrices),
                 Moves::Fulfillments { .. } => (Need::ReadFulfillments, Need::WriteFulfillments),
                 Moves::Refunds { .. } => (Need::ReadRefunds, Need::WriteRefunds),
+                Moves::Movements { .. } => (Need::ReadMovements, Need::WriteMovements),
             };
             if flow.from == system {
                 needs.push(read);

@@ -14,7 +14,8 @@ use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
 use sync_engine::trigger::Trigger;
 use toml::Value;
 
-const RECORDS: [&str; 6] = ["orders", "customers", "inventory", "prices", "fulfillments", "refunds"];
+const RECORDS: [&str; 7] =
+    ["orders", "customers", "inventory", "prices", "fulfillments", "refunds", "movements"];
 const LATER: [&str; 2] = ["companies", "products"];
 
 /// One flow.
@@ -105,6 +106,13 @@ pub enum Moves {
         /// The flow whose orders are refunded.
         orders_by: Option<String>,
     },
+    /// What came into a warehouse and was moved about in it, booked by the ERP that it works for.
+    Movements {
+        /// Which movements it takes.
+        start: Start,
+        /// Places of the source and what they are in the target; others are called the same.
+        locations: Vec<(String, String)>,
+    },
 }
 
 impl Moves {
@@ -117,6 +125,7 @@ impl Moves {
             Self::Prices { .. } => "prices",
             Self::Fulfillments { .. } => "fulfillments",
             Self::Refunds { .. } => "refunds",
+            Self::Movements { .. } => "movements",
         }
     }
 }
@@ -143,6 +152,7 @@ impl FlowConfig {
             "prices" => prices(&mut section)?,
             "fulfillments" => fulfillments(&mut section)?,
             "refunds" => refunds(&mut section)?,
+            "movements" => movements(&mut section)?,
             later if LATER.contains(&later) => {
                 let why =
                     format!("flows of {later} are not in this build yet; there are {}", RECORDS.join(", "));
@@ -158,7 +168,7 @@ impl FlowConfig {
             }
         }
         if section.has("start") {
-            return Err(section.bad("start", "belongs to flows of orders, customers and refunds"));
+            return Err(section.bad("start", "belongs to flows of orders, customers, refunds and movements"));
         }
         section.done()?;
         Ok(Self { name: name.to_owned(), from, to, triggers, late_after, guests, moves })
@@ -271,13 +281,21 @@ fn customers(section: &mut Section) -> Result<Moves, Failure> {
 }
 
 fn refunds(section: &mut Section) -> Result<Moves, Failure> {
+    Ok(Moves::Refunds { start: uncounted(section, "refunds")?, orders_by: section.text("orders_by")? })
+}
+
+fn movements(section: &mut Section) -> Result<Moves, Failure> {
+    Ok(Moves::Movements { start: uncounted(section, "movements")?, locations: section.texts("locations")? })
+}
+
+/// The start of a flow whose records have no numbers in order.
+fn uncounted(section: &mut Section, records: &str) -> Result<Start, Failure> {
     let start = start(section)?;
     if matches!(start, Start::AfterNumber(_)) {
-        return Err(
-            section.bad("start", "is \"now\" or a time for refunds, which are not counted as orders are")
-        );
+        let why = format!("is \"now\" or a time for {records}, which are not counted as orders are");
+        return Err(section.bad("start", why));
     }
-    Ok(Moves::Refunds { start, orders_by: section.text("orders_by")? })
+    Ok(start)
 }
 
 const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { after = { default = \"000123456\" } }, so that the first run does not post years of history";

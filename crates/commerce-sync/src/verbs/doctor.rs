@@ -83,18 +83,16 @@ fn meaning(flow: &FlowConfig) -> String {
                 .collect();
             format!("; {start}; routes: {}", routes.join(", "))
         }
-        Moves::Inventory { locations, .. } | Moves::Fulfillments { locations, .. }
-            if !locations.is_empty() =>
-        {
-            let places: Vec<String> = locations.iter().map(|(from, to)| format!("{from} is {to}")).collect();
-            format!("; {}", places.join(", "))
-        }
+        Moves::Inventory { locations, .. } | Moves::Fulfillments { locations, .. } => named(locations),
         Moves::Prices { groups, customers, .. } if groups.len() + customers.len() > 0 => {
             let lists = groups.iter().map(|(list, group)| format!("list {list} for {group}"));
             let buyers = customers.iter().map(|(number, group)| format!("customer {number} for {group}"));
             format!("; {}", lists.chain(buyers).collect::<Vec<_>>().join(", "))
         }
         Moves::Refunds { start, .. } => format!("; {}", taken("refunds given back", start)),
+        Moves::Movements { start, locations } => {
+            format!("; {}{}", taken("what moved", start), named(locations))
+        }
         _ => String::new(),
     };
     format!(
@@ -105,6 +103,12 @@ fn meaning(flow: &FlowConfig) -> String {
         flow.to,
         when.join(" and ")
     )
+}
+
+/// What places of the source are in the target.
+fn named(locations: &[(String, String)]) -> String {
+    let places: Vec<String> = locations.iter().map(|(from, to)| format!("; {from} is {to}")).collect();
+    places.concat()
 }
 
 /// Which records a flow takes.
@@ -152,6 +156,7 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
             }
             Moves::Fulfillments { .. } => format!("{reads} to ask for deliveries for {}", flow.name),
             Moves::Refunds { .. } => format!("{reads} to ask for refunds for {}", flow.name),
+            Moves::Movements { .. } => format!("{reads} to ask for movements for {}", flow.name),
         }
     } else if flow.to == system {
         match flow.moves {
@@ -171,6 +176,7 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
             }
             Moves::Fulfillments { .. } => format!("about 3 for each delivery of {}", flow.name),
             Moves::Refunds { .. } => format!("about 12 for each refund of {}", flow.name),
+            Moves::Movements { .. } => format!("about 3 for each movement of {}", flow.name),
         }
     } else {
         return Ok(None);

@@ -76,7 +76,11 @@ fn counts_name_the_flows_that_move_their_goods() {
             "movements_by = [5]",
             "must be a list of names, and one of them is of type integer",
         ),
-        ("movements_by = [\"shipments\"]", "movements_by = [\"orders\"]", "must be a flow of fulfillments"),
+        (
+            "movements_by = [\"shipments\"]",
+            "movements_by = [\"orders\"]",
+            "must be a flow of fulfillments or movements",
+        ),
         ("orders_of_the_sink = true", "orders_of_the_sink = true\norders_by = \"orders\"", "contradicts"),
     ] {
         assert!(good.contains(from));
@@ -192,6 +196,29 @@ fn each_algorithm_of_netsuite_is_known_and_then_its_key_is_looked_at() {
         assert!(err.contains(line), "{err} should say {line}");
         assert_eq!(err.trim_end().lines().count(), 1, "{err}");
         assert!(!err.contains("hunter2"), "{err}");
+    }
+}
+
+#[test]
+fn a_flow_of_movements_is_told_what_it_lacks() {
+    let flow = |from: &str, more: &str| {
+        let flow =
+            format!("record = \"movements\"\nfrom = \"{from}\"\nto = \"netsuite\"\nevery = \"15m\"\n{more}");
+        let counts = COUNTS.replace("[\"shipments\"]", "[\"shipments\", \"moved\"]");
+        check(&format!("{GOOD}{counts}[flows.moved]\n{flow}"))
+    };
+    let start = "start = \"now\"\n";
+    for (from, more, says) in [
+        ("sap", "", "so that the first run does not post years of history"),
+        ("sap", "start = { after = { default = \"7\" } }\n", "for movements"),
+        ("sap", "start = \"now\"\nlocations = { a = 5 }\n", "flows.moved.locations.a: must be a text"),
+        ("sap", "start = \"now\"\norders_by = \"orders\"\n", "flows.moved.orders_by: unknown key"),
+        ("sap", start, "flows.moved.from: sap gives no movements of stock"),
+        ("shop", start, "flows.moved.from: shop gives no movements of stock"),
+    ] {
+        let (code, _, err) = flow(from, more);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(says) && err.lines().count() == 1, "{err} should say {says}");
     }
 }
 

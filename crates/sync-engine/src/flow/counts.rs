@@ -34,6 +34,15 @@ impl InFlight {
         Self(by_place)
     }
 
+    /// What moved of a product at a place: when, and by how much.
+    pub(crate) fn at(&self, sku: &Sku, place: &LocationId) -> Vec<(Timestamp, String)> {
+        let moves = self.0.get(&(sku.as_str().to_uppercase(), place.clone()));
+        let one = |(at, change, _): &(Timestamp, Decimal, Told)| (*at, change.normalize().to_string());
+        let mut all: Vec<_> = moves.into_iter().flatten().map(one).collect();
+        all.sort();
+        all
+    }
+
     /// By how much a count of that instant differs from what the target should hold: what happened before and was not told
     /// it, less what it was told and happened after. `None` while nobody knows what the target was told, or whether what
     /// happened at that very instant was counted. The next count will know; if after a while there is none, the warehouse

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// How soon a count is looked at again that had to wait for its movements.
 const MOVEMENTS_RETRY: Duration = Duration::from_secs(5);
+/// How late a warehouse may tell a movement, and a count still knows that it has changed what was told.
+const MOVEMENTS_LATE: Duration = Duration::from_secs(24 * 3600);
 
 /// Builds a flow of stock. See [`Flow::inventory`].
 #[derive(Debug, Clone)]
@@ -111,6 +113,7 @@ impl IntoFlow for InventoryFlow {
         policy.write_horizon = sink.write_horizon;
         policy.look_up = false;
         let stock = Arc::new(Stock {
+            name: name.clone(),
             source: self.source,
             sink: self.sink,
             locations: self.locations,
@@ -137,6 +140,7 @@ impl IntoFlow for InventoryFlow {
 /// The flow at work.
 #[derive(Debug)]
 pub(crate) struct Stock {
+    name: String,
     pub(crate) source: Arc<dyn InventorySource>,
     pub(crate) sink: Arc<dyn InventorySink>,
     pub(crate) locations: BTreeMap<LocationId, LocationId>,
@@ -183,6 +187,28 @@ impl Stock {
             all.push((flow.clone(), ledger.unsure(flow).await?));
         }
         Ok(all)
+    }
+
+    /// A movement changes what the target holds, so what was proven before it is proven no more, even if the figure that we
+    /// want is the same: five came in, and five are missing.
+    async fn beside_movements(&self, mut sightings: Vec<Sighting>, env: &Env) -> Result<Vec<Sighting>> {
+        if self.movements.is_empty() {
+            return Ok(sightings);
+        }
+        let counted = sightings.iter().map(|one| one.desired.freshness.read_started).min();
+        let last = env.ledger.mark(&self.name).await?.covered_until;
+        let Some(since) = counted.map(|counted| last.map_or(counted, |last| last.min(counted))) else {
+            return Ok(sightings);
+        };
+        let flight = self.in_flight(env.ledger.as_ref(), since.minus(MOVEMENTS_LATE)).await?;
+        for sighting in &mut sightings {
+            let Ok(reading) = serde_json::from_slice::<Reading>(&sighting.payload) else { continue };
+            let moved = flight.at(&reading.sku, &reading.location);
+            if !moved.is_empty() {
+                sighting.desired.digest = Digest::of(&(sighting.desired.digest, moved));
+            }
+        }
+        Ok(sightings)
     }
 
     fn query(&self) -> InventoryQuery {
@@ -298,6 +324,7 @@ impl Pipe for Stock {
 
     /// Gives readings their meaning for the shop, with what the ledger alone knows.
     async fn prepare(&self, sightings: Vec<Sighting>, env: &Env) -> Result<Vec<Sighting>> {
+        let sightings = self.beside_movements(sightings, env).await?;
         let Some(orders) = &self.orders else { return Ok(sightings) };
         let Some(as_of) = sightings.iter().map(|one| one.desired.freshness.read_started).min() else {
             return Ok(sightings);
@@ -319,7 +346,11 @@ impl Pipe for Stock {
             reading.basis = Basis::OnHand;
             // A shipment takes its goods off the shop's figure, so what was proven before it is proven no more, even if the
             // figure that we want is the same.
-            sighting.desired.digest = Digest::of(&(reading.value.to_string(), known.shipped_at));
+            let moved = (!self.movements.is_empty()).then_some(sighting.desired.digest);
+            sighting.desired.digest = match moved {
+                Some(moved) => Digest::of(&(reading.value.to_string(), known.shipped_at, moved)),
+                None => Digest::of(&(reading.value.to_string(), known.shipped_at)),
+            };
             sighting.units = reading.value;
             sighting.payload = serde_json::to_vec(&reading).map(Bytes::from).unwrap_or_default();
             prepared.push(sighting);

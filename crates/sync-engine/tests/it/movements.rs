@@ -431,3 +431,68 @@ fn counts_go_beside_flows_of_movements_and_of_nothing_else() {
         assert!(error.message().contains("a flow of fulfillments or movements"), "{error}");
     }
 }
+
+/// What came in made the books higher, and what broke made the shelf lower: the figure is the one that was told before.
+#[test]
+fn a_figure_that_is_what_it_was_is_told_again_when_something_moved_since() {
+    let stage = Stage::new();
+    stage.work(15);
+    stage.receive(5, 5);
+    stage.lose(LOCATION, 5);
+    stage.work(45);
+    assert_eq!((stage.held(), stage.lies()), ([1000, 100], [1000, 100]));
+    assert_eq!((stage.adjusted(), stage.tied().unexplained()), (vec![Decimal::from(-5)], 0));
+}
+
+/// Whatever happens in whatever order: the books end as the shelves are, and what was adjusted is what broke, no more.
+#[test]
+fn what_is_adjusted_is_what_broke_whatever_is_shipped_received_and_moved() {
+    for seed in 1..=8u64 {
+        let stage = Stage::new();
+        let mut dice = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut roll = |sides: u64| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            dice % sides
+        };
+        let (mut broken, mut moved) = (0, 0);
+        let mut steps = 0..62;
+        let ended = stage.bench.live(&stage.engine, || {
+            let step = steps.next()?;
+            if step >= 60 {
+                stage.bench.faults.clear();
+                return Some(60 * MINUTE);
+            }
+            let some = 1 + i64::try_from(roll(4)).unwrap();
+            match roll(10) {
+                0 => {
+                    stage.lose(if roll(2) == 0 { LOCATION } else { ANNEX }, 1);
+                    broken += 1;
+                }
+                1 => stage.bench.faults.times("movements.create", 0, 40, CallFault::Throttled(None)),
+                2 => stage.bench.faults.clear(),
+                3 => stage.bench.faults.once("movements.create", CallFault::AnswerLost),
+                4 => stage.bench.faults.once("movements.find", CallFault::NeverSent),
+                5 | 6 => stage.ship(some),
+                7 => {
+                    stage.receive(some + 1, some);
+                    moved += 1;
+                }
+                _ => {
+                    stage.transfer(some);
+                    moved += 1;
+                }
+            }
+            // Now and then something happens at the very instant at which counts and movements are read.
+            let now = stage.bench.clock.now().as_secs();
+            let wait = if roll(3) == 0 { 600 - now.rem_euclid(600) } else { 1 + roll(400) as i64 };
+            Some(Duration::from_secs(wait as u64))
+        });
+        assert!(ended.is_none(), "seed {seed}: {ended:?}");
+        assert_eq!((stage.held(), stage.tied().unexplained()), (stage.lies(), 0), "seed {seed}");
+        assert_eq!(stage.booked().len(), moved, "seed {seed}");
+        let adjusted: Decimal = stage.adjusted().iter().map(Decimal::abs).sum();
+        assert_eq!(adjusted, Decimal::from(broken), "seed {seed}: {:?}", stage.adjusted());
+    }
+}
