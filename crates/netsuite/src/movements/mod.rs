@@ -153,7 +153,9 @@ impl NetsuiteClient {
                 let Some((record, _)) = self.record(cx, from, &source).await? else {
                     return Err(body::unknown_document(from, document));
                 };
-                let body = body::receipt(movement, external, (from, document, &record), to, &items)?;
+                let units = self.stock_units(cx, &body::measured(&record)?).await?;
+                let origin = (*from, *document, &record);
+                let body = body::receipt(movement, external, origin, to, (&items, &units))?;
                 let source = &source;
                 let post = |body: Body| async move {
                     self.transform_record(cx, from, source, way.kind(), &body).await

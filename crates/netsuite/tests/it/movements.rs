@@ -152,6 +152,35 @@ async fn a_line_that_is_none_and_a_product_that_was_not_ordered_are_named() {
 }
 
 #[tokio::test]
+async fn a_line_that_counts_dozens_is_not_received_as_pieces() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let cx = Context::new();
+    let (pieces, dozens) = ("1", "12");
+    let order = async |unit: &str| {
+        let line = Body::new().with("item", RecordRef::id("100")).with("quantity", Decimal::TWO);
+        let line = line.with("rate", Decimal::TEN).with("units", unit);
+        let order = Body::new().with("entity", RecordRef::id(crate::world::VENDOR.to_string()));
+        let order = order.with("location", RecordRef::id("1")).with("item", vec![line]);
+        driven(&world, client.create_record(&cx, "purchaseOrder", &order)).await.expect("it is ordered")
+    };
+    let stock_unit = Body::new().with("stockUnit", pieces);
+    let item = RecordRef::id("100");
+    driven(&world, client.update_record(&cx, "inventoryItem", &item, &stock_unit, &[])).await.unwrap();
+    let come = async |key: &str, order: String| {
+        let whole = world.receipt_of(NativeId::from(order), [2, 1]);
+        submit(&world, &client, &again(&whole, key, vec![line(SKUS[0], 2)])).await
+    };
+    let refused = come("hall:dozens", order(dozens).await).await;
+    let (path, code, text) = told(refused.error().expect("a dozen is no piece"));
+    assert_eq!((path.as_str(), code.as_str()), ("route.document", "netsuite.other_unit"));
+    assert!(text.contains("unit 12") && text.contains("kept in 1"), "{text}");
+    let received = come("hall:pieces", order(pieces).await).await;
+    assert!(received.receipt().is_some(), "{received:?}");
+    assert_eq!(documents(&world), [1, 0]);
+}
+
+#[tokio::test]
 async fn a_document_of_another_kind_is_none_that_goods_are_received_for() {
     let world = World::start(LogOn::Oauth2, &[]).await;
     let client = world.client();
