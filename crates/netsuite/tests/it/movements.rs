@@ -99,6 +99,12 @@ async fn a_delivery_comes_in_by_parts_and_nothing_else_with_it() {
         held.text("tranDate").unwrap(),
         rest.moved_at.date_in(&Zone::named(crate::world::ZONE).unwrap()).to_string()
     );
+    // The same key and another place: it is there, and not where this one says.
+    let mut moved = rest.clone();
+    let MovementRoute::Receipt { to, .. } = &mut moved.route else { unreachable!() };
+    *to = LOCATIONS[0].to_string().into();
+    let told = applied(&world, &client, &moved).await.warnings.join(" ");
+    assert!(told.contains("at location 2"), "{told}");
     // What is received in whole refuses more, and is still found under its key.
     let found = find(&world, &client, &first).await.unwrap();
     assert!(matches!(found, Found::Whole(found) if found.native_id == receipt.native_id));
