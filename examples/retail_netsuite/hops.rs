@@ -7,7 +7,7 @@ use std::time::Duration;
 use sync_engine::ledger::FlowHealth;
 
 /// The hops, in the order in which goods and figures go.
-pub(crate) const HOPS: [&str; 5] = ["orders", "shipments", "counts", "deliveries", "shop-stock"];
+pub(crate) const HOPS: [&str; 6] = ["orders", "shipments", "moves", "counts", "deliveries", "shop-stock"];
 /// From the shelf to the shop.
 pub(crate) const SHELF: &str = "shelf to shop";
 

@@ -5,6 +5,7 @@ use crate::scenario::World;
 use erp_core::Decimal;
 use erp_core::feed::Window;
 use erp_core::id::Key;
+use erp_core::model::MovementRoute;
 use erp_core::time::Timestamp;
 use sdk_examples::stage::{Trouble, table};
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub(crate) async fn print(engine: &SyncEngine, window: Window, world: &World<'_>
     let deliveries = ledger.entries(of("deliveries")).await?;
     let missing = twice(world) + journeys(world, &orders, &shipments, &deliveries);
     world.hops.print();
-    Ok(unexplained + missing + adjustments(world))
+    Ok(unexplained + missing + movements(world) + adjustments(world))
 }
 
 /// How many orders are there twice, looked at behind everybody's back.
@@ -85,6 +86,25 @@ fn journeys(
     row("fulfilment to the buyer told", &mut buyers);
     let gap = |there: usize| shipped.len().abs_diff(there) as u64;
     gap(fulfilments) + gap(in_shop)
+}
+
+/// Whether each movement of the halls is one document of NetSuite. Returns how many are missing or too many.
+fn movements(world: &World<'_>) -> u64 {
+    let netsuite = &world.systems.netsuite.world;
+    let movements = world.systems.wms.halls().movements.clone();
+    let came = movements.iter().filter(|one| matches!(one.route, MovementRoute::Receipt { .. })).count();
+    let carried = movements.len() - came;
+    let (receipts, transfers) = (netsuite.count("itemReceipt"), netsuite.count("inventoryTransfer"));
+    let open: Decimal = netsuite
+        .purchase_orders()
+        .iter()
+        .flat_map(|order| &order.lines)
+        .map(|line| line.quantity - line.received)
+        .sum();
+    println!(
+        "\n{came} deliveries and {carried} transfers in the halls: {receipts} item receipts and {transfers} inventory transfers, {open} pieces of the purchase order open"
+    );
+    (came.abs_diff(receipts) + carried.abs_diff(transfers)) as u64 + u64::from(!open.is_zero())
 }
 
 /// Whether what was adjusted is what broke. Returns how many adjustments there are too many or too few.

@@ -1,6 +1,7 @@
 //! Plays the day: the world's script, the engine and the clock, in one thread.
 
 use crate::hops::Hops;
+use crate::movers;
 use crate::pickers::Pickers;
 use crate::report;
 use crate::script::{Day, Happening};
@@ -100,6 +101,16 @@ impl stage::World for World<'_> {
                 self.systems.wms.halls().break_pieces(shelf, Decimal::from(*pieces))?;
                 say(&format!("warehouse: {pieces} of {sku} broke in {place}"));
             }
+            Happening::Deliver(lorry) => {
+                say(&format!("warehouse: {}", movers::take_in(now, &self.systems.wms, *lorry)?));
+            }
+            Happening::Carry(sku, from, to, pieces) => {
+                let way = (((*sku).into(), (*from).into()), *to);
+                if let Some(text) = movers::carry(now, &self.systems.wms, way, Decimal::from(*pieces))? {
+                    say(&format!("warehouse: {text}"));
+                }
+            }
+            Happening::LoseReceipts => self.lose("POST", "/!transform/itemReceipt", 1),
             Happening::LoseOrders => self.lose("POST", "/record/v1/salesOrder", 2),
             Happening::LoseShipments => self.lose("POST", "/!transform/itemFulfillment", 2),
             Happening::Down => {

@@ -22,7 +22,12 @@ pub(crate) enum Happening {
     Cancel(usize),
     /// So many pieces of a product fall off a shelf.
     Break(&'static str, &'static str, u8),
+    /// A lorry, by its number, brings half of what was bought.
+    Deliver(u8),
+    /// So many pieces of a product go from one hall to another.
+    Carry(&'static str, &'static str, &'static str, u8),
     LoseOrders,
+    LoseReceipts,
     LoseShipments,
     Down,
     Up,
@@ -60,14 +65,22 @@ impl Day {
         // A gift card is a tender that this NetSuite does not take.
         orders.retain(|order| order.order.gift_card == Decimal::ZERO);
         let mut happenings = vec![
+            (at(7, 20)?, Happening::Deliver(1)),
+            (at(8, 15)?, Happening::Carry("24-MB01", "dc_east", "dc_west", 6)),
             (at(9, 2)?, Happening::LoseOrders),
             (at(10, 2)?, Happening::Break("24-MB01", "dc_east", 3)),
             (at(10, 30)?, Happening::LoseShipments),
             (at(12, 0)?, Happening::Down),
+            // While NetSuite is away the halls go on working.
+            (at(12, 20)?, Happening::Carry("24-WB04", "dc_east", "dc_west", 5)),
             (at(12, 31)?, Happening::Break("24-WB04", "dc_west", 2)),
             (at(13, 10)?, Happening::Up),
+            (at(14, 2)?, Happening::LoseReceipts),
+            (at(14, 5)?, Happening::Deliver(2)),
+            (at(15, 40)?, Happening::Carry("24-UG06", "dc_east", "dc_wholesale", 12)),
             (at(15, 44)?, Happening::Break("24-UG06", "dc_wholesale", 5)),
         ];
+        happenings.push((at(18, 30)?, Happening::Carry("24-MB01", "dc_west", "dc_east", 2)));
         for (index, order) in orders.iter().enumerate() {
             happenings.push((order.at, Happening::Place(index)));
             if let Some(pays_at) = order.pays_at {

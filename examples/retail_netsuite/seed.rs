@@ -3,7 +3,7 @@
 use crate::wms::Shelf;
 use commerce_emulator::sample::{Facts, ScheduledOrder};
 use erp_core::Decimal;
-use netsuite_emulator::{Customer, Item, NetsuiteSeed, Price};
+use netsuite_emulator::{Customer, Item, NetsuiteSeed, Price, PurchaseOrder};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// NetSuite's locations, and what shop and warehouse call them.
@@ -12,6 +12,11 @@ pub(crate) const PLACES: [(u64, &str); 3] = [(1, "dc_east"), (2, "dc_west"), (3,
 pub(crate) const SHRINKAGE: &str = "58";
 pub(crate) const KEY_FIELD: &str = "custbody_commerce_key";
 pub(crate) const LINE_KEY_FIELD: &str = "custcol_commerce_line";
+
+/// The purchase order that a supplier delivers on that day: what was bought, how many, and what one costs.
+pub(crate) const PURCHASE: u64 = 800;
+pub(crate) const BOUGHT: [(&str, u8, u8); 3] = [("24-MB01", 24, 12), ("24-WB04", 16, 9), ("24-UG06", 40, 3)];
+const SUPPLIER: u64 = 801;
 
 /// What lies in the halls: what somebody buys on that day, and the accessories.
 pub(crate) fn shelves(orders: &[ScheduledOrder]) -> BTreeMap<Shelf, Decimal> {
@@ -53,7 +58,11 @@ pub(crate) fn netsuite(zone: &str, shelves: &BTreeMap<Shelf, Decimal>) -> Netsui
             seed = seed.with_customer(Customer::company(id, &company.name, ""));
         }
     }
+    let mut purchase = PurchaseOrder::new(PURCHASE, SUPPLIER, PLACES[0].0);
     for (id, material) in (1000..).zip(&facts.materials) {
+        if let Some((_, pieces, rate)) = BOUGHT.iter().find(|(sku, ..)| *sku == material.sku) {
+            purchase = purchase.with_line(id, *pieces, *rate);
+        }
         let price = Price::level(id, 1, 1, material.price);
         seed = seed.with_item(Item::new(id, &material.sku)).with_price(price);
         for (location, name) in PLACES {
@@ -62,5 +71,5 @@ pub(crate) fn netsuite(zone: &str, shelves: &BTreeMap<Shelf, Decimal>) -> Netsui
             }
         }
     }
-    seed
+    seed.with_vendor(SUPPLIER, "Leather & Sons").with_purchase_order(purchase)
 }

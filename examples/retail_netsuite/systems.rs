@@ -110,10 +110,13 @@ impl Systems {
             .route("*", RouteTarget::new().with("location", "1"))
             .every(Duration::from_secs(30))
             .late_after(TEN_MINUTES);
-        // What leaves the halls becomes item fulfilments in NetSuite; of the counts only what no movement explains.
+        // What leaves the halls becomes item fulfilments in NetSuite, what comes in or is moved receipts and transfers; of the
+        // counts only what no movement explains.
         let shipments =
             Flow::fulfillments(wms, &netsuite).named("shipments").orders_of_the_sink().every(TEN_MINUTES);
-        let counts = Flow::inventory(wms, &netsuite).named("counts").movements_by("shipments");
+        let moves = Flow::movements(wms, &netsuite).named("moves").starting(Start::At(start));
+        let counts = Flow::inventory(wms, &netsuite).named("counts");
+        let counts = counts.movements_by("shipments").movements_by("moves");
         let deliveries =
             Flow::fulfillments(&netsuite, &shop).named("deliveries").same_locations().notify_within(DAY);
         let stock = Flow::inventory(&netsuite, &shop).named("shop-stock").orders_by("orders");
@@ -123,6 +126,7 @@ impl Systems {
             .narrate(Arc::clone(story) as Arc<dyn sync_engine::Narrate>)
             .flow(orders)
             .flow(shipments)
+            .flow(moves.every(TEN_MINUTES))
             .flow(counts.every(TEN_MINUTES))
             .flow(deliveries.every(TEN_MINUTES))
             .flow(stock.every(TEN_MINUTES))

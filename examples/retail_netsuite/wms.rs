@@ -1,7 +1,7 @@
-//! The retailer's own warehouse system, and the adapter to it: stock that lies there, goods that left.
+//! The retailer's own warehouse system, and the adapter to it: stock that lies there, goods that left, came in or were moved.
 
 use async_trait::async_trait;
-use erp_core::model::{Basis, Fulfillment, InventoryLevel, InventoryQuery};
+use erp_core::model::{Basis, Fulfillment, InventoryLevel, InventoryQuery, StockMovement};
 use erp_core::prelude::*;
 use erp_core::roles::pick;
 use futures_util::{StreamExt as _, stream};
@@ -27,6 +27,7 @@ pub(crate) struct Wms {
 pub(crate) struct Halls {
     pub(crate) shelves: BTreeMap<Shelf, Decimal>,
     pub(crate) shipments: Vec<Fulfillment>,
+    pub(crate) movements: Vec<StockMovement>,
     pub(crate) broken: Vec<Decimal>,
     file: File,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Halls {
 #[derive(Serialize, Deserialize)]
 enum Event {
     Shipped(Fulfillment),
+    Moved(StockMovement),
     Broke(Sku, LocationId, Decimal),
 }
 
@@ -47,7 +49,8 @@ impl Wms {
     ) -> Result<Self, Trouble> {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let mut halls = Halls { shelves, shipments: Vec::new(), broken: Vec::new(), file };
+        let (shipments, movements, broken) = (Vec::new(), Vec::new(), Vec::new());
+        let mut halls = Halls { shelves, shipments, movements, broken, file };
         for line in text.lines() {
             halls.apply(serde_json::from_str(line)?);
         }
@@ -62,6 +65,10 @@ impl Wms {
 impl Halls {
     pub(crate) fn ship(&mut self, shipped: Fulfillment) -> Result<(), Trouble> {
         self.note(Event::Shipped(shipped))
+    }
+
+    pub(crate) fn move_goods(&mut self, moved: StockMovement) -> Result<(), Trouble> {
+        self.note(Event::Moved(moved))
     }
 
     pub(crate) fn break_pieces(&mut self, (sku, place): Shelf, pieces: Decimal) -> Result<(), Trouble> {
@@ -80,6 +87,12 @@ impl Halls {
             Event::Broke(sku, place, pieces) => {
                 take((sku, place), pieces);
                 self.broken.push(pieces);
+            }
+            Event::Moved(moved) => {
+                for (sku, place, pieces) in moved.changes() {
+                    take((sku.clone(), place.clone()), -pieces);
+                }
+                self.movements.push(moved);
             }
             Event::Shipped(shipped) => {
                 for line in &shipped.lines {
@@ -114,20 +127,37 @@ impl InventorySource for Wms {
     }
 }
 
-impl FulfillmentSource for Wms {
-    /// A mark is how many shipments were told.
-    fn fulfillment_changes(&self, _: &Context, since: Option<Watermark>) -> Feed<Fulfillment> {
+impl Wms {
+    /// What was noted since a mark, which is how many were told.
+    fn told<T: Clone + Send + 'static>(
+        &self,
+        what: &str,
+        all: &[T],
+        since: Option<Watermark>,
+        named: impl Fn(&T) -> (Key, String),
+    ) -> Feed<T> {
         let now = self.clock.now();
         let told: usize = since.and_then(|mark| mark.token.parse().ok()).unwrap_or(0);
-        let halls = self.halls();
-        let issuer = Watermark::issuer_of(&self.identity().system, "shipments", &());
-        let mark = Watermark { issuer, format: 1, token: halls.shipments.len().to_string() };
-        let tell = |shipped: &Fulfillment| {
-            let (key, number) = (shipped.key.clone(), shipped.number.clone());
-            Ok(FeedEvent::Upsert(Box::new(Observed::new(key, number, now, shipped.clone()))))
+        let issuer = Watermark::issuer_of(&self.identity().system, what, &());
+        let mark = Watermark { issuer, format: 1, token: all.len().to_string() };
+        let tell = |one: &T| {
+            let (key, number) = named(one);
+            Ok(FeedEvent::Upsert(Box::new(Observed::new(key, number, now, one.clone()))))
         };
-        let mut events: Vec<_> = halls.shipments.iter().skip(told).map(tell).collect();
+        let mut events: Vec<_> = all.iter().skip(told).map(tell).collect();
         events.push(Ok(FeedEvent::Checkpoint(mark)));
         stream::iter(events).boxed()
+    }
+}
+
+impl FulfillmentSource for Wms {
+    fn fulfillment_changes(&self, _: &Context, since: Option<Watermark>) -> Feed<Fulfillment> {
+        self.told("shipments", &self.halls().shipments, since, |one| (one.key.clone(), one.number.clone()))
+    }
+}
+
+impl MovementSource for Wms {
+    fn movement_changes(&self, _: &Context, since: Option<Watermark>) -> Feed<StockMovement> {
+        self.told("movements", &self.halls().movements, since, |one| (one.key.clone(), one.number.clone()))
     }
 }

@@ -123,6 +123,26 @@ impl NetsuiteClient {
         Ok(found)
     }
 
+    /// The units in which stock of these items is kept, by internal id. Asked only where a document names units: accounts
+    /// without them have no such column.
+    pub(crate) async fn stock_units(
+        &self,
+        cx: &Context,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>> {
+        let mut units = BTreeMap::new();
+        for part in ids.iter().collect::<Vec<_>>().chunks(ASKED_AT_ONCE) {
+            let query = SuiteQl::new("SELECT id, stockunit FROM item WHERE id IN ")
+                .bind_list(part.iter().copied())
+                .then(" ORDER BY id");
+            let page = self.suiteql_page(cx, "netsuite.stock_units", &query, 1000, 0).await?;
+            for row in &page.rows {
+                units.insert(row.required("id")?.to_owned(), row.text("stockunit").to_owned());
+            }
+        }
+        Ok(units)
+    }
+
     /// Forgets an item that NetSuite refused: it may have been replaced or made inactive.
     pub(crate) fn forget_items(&self, skus: impl IntoIterator<Item = Sku>) {
         let mut kept = self.0.lookups.kept();

@@ -47,7 +47,7 @@ pub(crate) struct RecordMeta {
 
 const HEAD: &str = "id text!; externalId text; tranId text!; tranDate date; memo text; createdDate text!; lastModifiedDate text!; subsidiary ref:subsidiary; currency ref:currency; customForm ref:form; location ref:location; department ref:department; class ref:class; createdFrom ref:transaction!; status enum!";
 const SALE: &str = "entity ref:customer; otherRefNum text; email text; orderStatus enum; billingAddress sub:address; shippingAddress sub:address; shipMethod ref:shipItem; shippingCost num; handlingCost num; shippingTaxCode ref:taxCode; shippingTax1Rate num!; discountItem ref:item; discountRate num; discountTotal num!; subtotal num!; taxTotal num!; total num!; terms ref:term; paymentMethod ref:paymentMethod; taxDetailsOverride flag; taxDetails lines:taxDetail; item lines:saleLine";
-const ITEM: &str = "id text!; externalId text; itemId text; displayName text; itemType enum!; isInactive flag; subsidiary ref:subsidiary; member lines:member; createdDate text!; lastModifiedDate text!";
+const ITEM: &str = "id text!; externalId text; itemId text; displayName text; itemType enum!; stockUnit text; isInactive flag; subsidiary ref:subsidiary; member lines:member; createdDate text!; lastModifiedDate text!";
 const LIST: &str = "id text!; externalId text; name text!; symbol text!; number text!; isInactive flag!; lastModifiedDate text!";
 const PACKAGES: &str = "package lines:package; packageUps lines:packageUps; packageUsps lines:packageUsps; packageFedEx lines:packageFedEx; shipmentPackage lines:shipmentPackage";
 
@@ -84,7 +84,7 @@ const LISTS: &[(&str, &str)] = &[
     ("transferLine", "line num; item ref:item; description text; quantityOnHand num!; adjustQtyBy num"),
     (
         "purchaseLine",
-        "line num; item ref:item; description text; quantity num; rate num; amount num; location ref:location; isClosed flag; itemType enum!; quantityReceived num!; quantityBilled num!",
+        "line num; item ref:item; description text; quantity num; units text; rate num; amount num; location ref:location; isClosed flag; itemType enum!; quantityReceived num!; quantityBilled num!",
     ),
 ];
 

@@ -155,7 +155,7 @@ impl Tables<'_> {
     }
 
     fn items(&self, least: u64) -> Table {
-        const NAMES: &str = "id itemid fullname displayname itemtype isinactive externalid subsidiary createddate lastmodifieddate";
+        const NAMES: &str = "id itemid fullname displayname itemtype isinactive externalid subsidiary stockunit createddate lastmodifieddate";
         let columns = columns(NAMES, self.world, "custitem");
         let rows = self
             .world
@@ -173,6 +173,7 @@ impl Tables<'_> {
                     flag(doc, "isInactive"),
                     Value::text(doc.text("externalId")),
                     Value::id(doc.text("subsidiary")),
+                    Value::id(doc.text("stockUnit")),
                 ];
                 row.extend(self.times(stored));
                 row.extend(custom(doc, &columns, row.len()));

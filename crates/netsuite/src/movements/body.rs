@@ -7,7 +7,7 @@ use erp_core::Decimal;
 use erp_core::error::{Error, Result};
 use erp_core::id::Sku;
 use erp_core::model::{MovementLine, MovementRoute, StockMovement};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What people call a document that goods are received for.
 fn named(from: &str) -> &'static str {
@@ -86,9 +86,27 @@ struct DocumentLine {
     /// How many are still to come in.
     open: Decimal,
     closed: bool,
+    /// The unit of its quantity, in accounts with several units of measure.
+    unit: Option<String>,
 }
 
 impl DocumentLine {
+    /// Refuses a line that counts dozens where the warehouse counts pieces.
+    fn is_counted_as_stock(&self, document: &str, units: &BTreeMap<String, String>) -> Result<()> {
+        let stock = units.get(&self.item);
+        if self.unit.is_none() || self.unit.as_ref() == stock {
+            return Ok(());
+        }
+        let text = format!(
+            "line {} of {document} is in unit {}, and stock of item {} is kept in {}; say the stock unit on the line, or receive it in NetSuite",
+            self.number,
+            self.unit.as_deref().unwrap_or_default(),
+            self.item,
+            stock.map_or("another", String::as_str)
+        );
+        Err(Error::invalid("route.document", "netsuite.other_unit", text))
+    }
+
     /// Lines without a quantity, such as subtotals, are left aside.
     fn of(document: &Record) -> Result<Vec<Self>> {
         let mut lines = Vec::new();
@@ -101,10 +119,17 @@ impl DocumentLine {
                 item: line.ref_id("item")?.unwrap_or_default(),
                 open: if closed { Decimal::ZERO } else { open.max(Decimal::ZERO) },
                 closed,
+                unit: line.ref_id("units")?,
             });
         }
         Ok(lines)
     }
+}
+
+/// The items whose quantities a document tells in a unit that it names.
+pub(super) fn measured(record: &Record) -> Result<BTreeSet<String>> {
+    let lines = DocumentLine::of(record)?.into_iter();
+    Ok(lines.filter(|line| line.unit.is_some() && !line.closed).map(|line| line.item).collect())
 }
 
 /// What came in of each line of a document, and every other line left out by name: NetSuite would receive it too.
@@ -113,7 +138,7 @@ pub(super) fn receipt(
     external: &str,
     (from, document, record): (&str, &str, &Record),
     location: &str,
-    items: &BTreeMap<Sku, Item>,
+    (items, units): (&BTreeMap<Sku, Item>, &BTreeMap<String, String>),
 ) -> Result<Body> {
     let held = DocumentLine::of(record)?;
     let name = format!("{} {document}", named(from));
@@ -125,6 +150,7 @@ pub(super) fn receipt(
         if quantity.is_zero() {
             body.put("itemReceive", false);
         } else {
+            line.is_counted_as_stock(&name, units)?;
             body.put("quantity", quantity);
             body.put("location", RecordRef::id(location));
             // What a warehouse says that it has goes to its shelves, whatever the account does with other returns.

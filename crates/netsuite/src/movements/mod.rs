@@ -153,7 +153,9 @@ impl NetsuiteClient {
                 let Some((record, _)) = self.record(cx, from, &source).await? else {
                     return Err(body::unknown_document(from, document));
                 };
-                let body = body::receipt(movement, external, (from, document, &record), to, &items)?;
+                let units = self.stock_units(cx, &body::measured(&record)?).await?;
+                let origin = (*from, *document, &record);
+                let body = body::receipt(movement, external, origin, to, (&items, &units))?;
                 let source = &source;
                 let post = |body: Body| async move {
                     self.transform_record(cx, from, source, way.kind(), &body).await
@@ -195,18 +197,26 @@ impl NetsuiteClient {
     ) -> Result<Receipt> {
         let (sublist, field) = way.sublist();
         let mut held: BTreeMap<String, Decimal> = BTreeMap::new();
+        let mut elsewhere = None;
         for line in document.record.expanded(sublist)? {
             // What a kit is made of stands beside it.
             if line.filled("kitMemberOf")?.is_none() {
                 let held: &mut Decimal = held.entry(line.ref_id("item")?.unwrap_or_default()).or_default();
                 *held = held.saturating_add(line.amount(field)?);
             }
+            if let Way::Receipt { to, .. } = way {
+                elsewhere = elsewhere.or(line.ref_id("location")?.filter(|place| place != to));
+            }
         }
         let skus: BTreeSet<&Sku> = movement.lines.iter().map(|line| &line.sku).collect();
         let items = self.items(cx, &skus).await?;
         let receipt = document.receipt()?;
-        let told = difference(movement, &receipt.number, held, &items);
-        Ok(receipt.with_warnings(told.into_iter().collect()))
+        let (label, number) = (&movement.number, &receipt.number);
+        let told = elsewhere.map(|place| {
+            format!("movement {label}: {number} came in at location {place}, and not where the movement says; compare the two")
+        });
+        let told = told.into_iter().chain(difference(movement, number, held, &items)).collect();
+        Ok(receipt.with_warnings(told))
     }
 
     /// Says who has an external id that was refused.

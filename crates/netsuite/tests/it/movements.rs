@@ -99,6 +99,12 @@ async fn a_delivery_comes_in_by_parts_and_nothing_else_with_it() {
         held.text("tranDate").unwrap(),
         rest.moved_at.date_in(&Zone::named(crate::world::ZONE).unwrap()).to_string()
     );
+    // The same key and another place: it is there, and not where this one says.
+    let mut moved = rest.clone();
+    let MovementRoute::Receipt { to, .. } = &mut moved.route else { unreachable!() };
+    *to = LOCATIONS[0].to_string().into();
+    let told = applied(&world, &client, &moved).await.warnings.join(" ");
+    assert!(told.contains("at location 2"), "{told}");
     // What is received in whole refuses more, and is still found under its key.
     let found = find(&world, &client, &first).await.unwrap();
     assert!(matches!(found, Found::Whole(found) if found.native_id == receipt.native_id));
@@ -149,6 +155,35 @@ async fn a_line_that_is_none_and_a_product_that_was_not_ordered_are_named() {
         assert_eq!((told.0.as_str(), told.1.as_str()), (path, code), "{error}");
     }
     assert_eq!((documents(&world), stock(&world)), ([0, 0], pieces([[0, 0], [0, 0]])));
+}
+
+#[tokio::test]
+async fn a_line_that_counts_dozens_is_not_received_as_pieces() {
+    let world = World::start(LogOn::Oauth2, &[]).await;
+    let client = world.client();
+    let cx = Context::new();
+    let (pieces, dozens) = ("1", "12");
+    let order = async |unit: &str| {
+        let line = Body::new().with("item", RecordRef::id("100")).with("quantity", Decimal::TWO);
+        let line = line.with("rate", Decimal::TEN).with("units", unit);
+        let order = Body::new().with("entity", RecordRef::id(crate::world::VENDOR.to_string()));
+        let order = order.with("location", RecordRef::id("1")).with("item", vec![line]);
+        driven(&world, client.create_record(&cx, "purchaseOrder", &order)).await.expect("it is ordered")
+    };
+    let stock_unit = Body::new().with("stockUnit", pieces);
+    let item = RecordRef::id("100");
+    driven(&world, client.update_record(&cx, "inventoryItem", &item, &stock_unit, &[])).await.unwrap();
+    let come = async |key: &str, order: String| {
+        let whole = world.receipt_of(NativeId::from(order), [2, 1]);
+        submit(&world, &client, &again(&whole, key, vec![line(SKUS[0], 2)])).await
+    };
+    let refused = come("hall:dozens", order(dozens).await).await;
+    let (path, code, text) = told(refused.error().expect("a dozen is no piece"));
+    assert_eq!((path.as_str(), code.as_str()), ("route.document", "netsuite.other_unit"));
+    assert!(text.contains("unit 12") && text.contains("kept in 1"), "{text}");
+    let received = come("hall:pieces", order(pieces).await).await;
+    assert!(received.receipt().is_some(), "{received:?}");
+    assert_eq!(documents(&world), [1, 0]);
 }
 
 #[tokio::test]
