@@ -33,6 +33,8 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("fulfillment_sink", stated.fulfillment_sink.is_some(), connector.fulfillment_sink().is_some()),
         ("refund_source", stated.refund_source.is_some(), connector.refund_source().is_some()),
         ("refund_sink", stated.refund_sink.is_some(), connector.refund_sink().is_some()),
+        ("invoice_source", stated.invoice_source.is_some(), connector.invoice_source().is_some()),
+        ("invoice_sink", stated.invoice_sink.is_some(), connector.invoice_sink().is_some()),
         ("event_receiver", stated.event_receiver.is_some(), connector.event_receiver().is_some()),
     ] {
         ensure!(promised == open, "{role}: stated {promised}, door open {open}");
@@ -44,6 +46,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("price_sink", stated.price_sink),
         ("fulfillment_sink", stated.fulfillment_sink),
         ("refund_sink", stated.refund_sink),
+        ("invoice_sink", stated.invoice_sink),
     ] {
         let usable = sink.is_none_or(|sink| sink.bulk_limit > 0 && sink.concurrency > 0);
         ensure!(usable, "{role}: a bulk limit or concurrency of 0 lets nothing through");
@@ -97,6 +100,8 @@ fn needs(bench: &Bench) -> Vec<Need> {
         (stated.fulfillment_sink.is_some(), Need::WriteFulfillments),
         (stated.refund_source.is_some(), Need::ReadRefunds),
         (stated.refund_sink.is_some(), Need::WriteRefunds),
+        (stated.invoice_source.is_some(), Need::ReadInvoices),
+        (stated.invoice_sink.is_some(), Need::WriteInvoices),
     ] {
         if promised {
             needs.push(need);

@@ -23,6 +23,7 @@ pub(super) enum Line {
     Customers,
     Fulfillments,
     Refunds,
+    Invoices,
 }
 
 /// An event without its record.
@@ -132,6 +133,10 @@ impl Line {
                 let source = Bench::open(connector.refund_source())?;
                 drain(source.refund_changes(cx, since)).await
             }
+            Self::Invoices => {
+                let source = Bench::open(connector.invoice_source())?;
+                drain(source.invoice_changes(cx, since)).await
+            }
         }
     }
 
@@ -143,6 +148,7 @@ impl Line {
             Self::Customers => harness.register(harness.sample_customer(number)).await,
             Self::Fulfillments => harness.post_delivery().await,
             Self::Refunds => harness.post_refund().await,
+            Self::Invoices => harness.post_invoice().await,
             Self::Inventory => Err(Failure("products are there from the start".to_owned())),
         }
     }
@@ -170,6 +176,7 @@ impl Line {
             Self::Customers => Spot::ReadCustomers,
             Self::Fulfillments => Spot::ReadFulfillments,
             Self::Refunds => Spot::ReadRefunds,
+            Self::Invoices => Spot::ReadInvoices,
         }
     }
 
@@ -180,6 +187,7 @@ impl Line {
             Self::Inventory => stated.inventory_source,
             Self::Fulfillments => stated.fulfillment_source,
             Self::Refunds => stated.refund_source,
+            Self::Invoices => stated.invoice_source,
             Self::Customers => return true,
         };
         source.is_some_and(|source| source.delta != DeltaKind::FullScan)
@@ -289,6 +297,10 @@ pub(super) async fn streams_are_lazy(bench: &Bench, line: Line) -> Verdict {
         Line::Refunds => {
             let source = Bench::open(connector.refund_source())?;
             peek(bench, source.refund_changes(cx, None), before).await?;
+        }
+        Line::Invoices => {
+            let source = Bench::open(connector.invoice_source())?;
+            peek(bench, source.invoice_changes(cx, None), before).await?;
         }
     }
     line.read(bench, None).await?.whole().map(drop)

@@ -26,6 +26,7 @@ mod feeds;
 mod fulfillments;
 mod harness;
 mod inventory;
+mod invoices;
 mod order_sink;
 mod order_source;
 mod prices;
@@ -105,6 +106,7 @@ fn all_rules() -> impl Iterator<Item = &'static Rule> {
         prices::RULES,
         fulfillments::RULES,
         refunds::RULES,
+        invoices::RULES,
         events::RULES,
     ];
     roles.into_iter().flatten()

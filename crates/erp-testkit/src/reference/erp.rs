@@ -1,6 +1,7 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
+use super::invoices::Bill;
 use super::system::{Moment, System, Twist, World};
 use erp_core::Decimal;
 use erp_core::capability::Idempotency;
@@ -35,6 +36,7 @@ pub(super) struct ErpState {
     pub(super) deliveries: BTreeMap<u64, (Timestamp, Fulfillment)>,
     pub(super) last_delivery: u64,
     pub(super) refunds: Vec<RefundSubmission>,
+    pub(super) bills: Vec<Bill>,
     pub(super) creates: BTreeMap<Key, usize>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) book: Book,
@@ -314,6 +316,7 @@ impl ReferenceErp {
             deliveries: BTreeMap::new(),
             last_delivery: 0,
             refunds: Vec::new(),
+            bills: Vec::new(),
             creates: BTreeMap::new(),
             jobs: BTreeMap::new(),
             book: Book::default(),

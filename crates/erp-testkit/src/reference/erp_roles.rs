@@ -31,6 +31,7 @@ impl Connector for ReferenceErp {
         capabilities.inventory_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         capabilities.fulfillment_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities.refund_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
+        capabilities.invoice_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities.price_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         capabilities.customer_store =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, horizon).with_revise());
@@ -52,6 +53,9 @@ impl Connector for ReferenceErp {
         Some(Arc::new(self.clone()))
     }
     fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
+        Some(Arc::new(self.clone()))
+    }
+    fn invoice_source(&self) -> Option<Arc<dyn InvoiceSource>> {
         Some(Arc::new(self.clone()))
     }
     fn price_source(&self) -> Option<Arc<dyn PriceSource>> {
