@@ -5,10 +5,20 @@ use super::feed::{FeedSpec, Row, feed};
 use super::shop::{ReferenceShop, ShopState};
 use async_trait::async_trait;
 use erp_core::error::FieldError;
-use erp_core::model::{Allowance, HeldState, Invoice, InvoiceLine, InvoiceSubmission};
+use erp_core::model::{
+    Allowance, Components, HeldState, Holding, Invoice, InvoiceLine, InvoiceSubmission, Order,
+};
 use erp_core::outcome::Outcomes;
 use erp_core::prelude::*;
 use std::time::Duration;
+
+/// An invoice that the shop recorded.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    item: InvoiceSubmission,
+    /// What it comes to by the shop's own prices.
+    total: Decimal,
+}
 
 /// An invoice that the ERP issued.
 #[derive(Debug, Clone)]
@@ -70,7 +80,8 @@ impl ErpState {
 
     fn bill_rows(&self) -> Vec<Row<Invoice>> {
         let row = |(index, bill): (usize, &Bill)| Row {
-            id: u64::try_from(index).unwrap_or(u64::MAX),
+            // From 1 on: a cursor stands before its first row.
+            id: u64::try_from(index + 1).unwrap_or(u64::MAX),
             key: bill.invoice.key.clone(),
             label: bill.invoice.number.clone(),
             updated_at: bill.changed_at,
@@ -135,9 +146,24 @@ impl InvoiceSource for ReferenceErp {
     }
 }
 
-fn receipt(index: usize, at: Timestamp) -> Receipt {
+fn receipt(index: usize, recorded: &Recorded, at: Timestamp) -> Receipt {
     let number = format!("{:09}", index + 1);
-    Receipt::new(NativeId::from(number.as_str()), number, at)
+    let totals = Components { total: recorded.total, ..Components::default() };
+    let holding = Holding::new(HeldState::Open, recorded.item.invoice.currency, Vec::new(), totals);
+    Receipt::new(NativeId::from(number.as_str()), number, at).with_holding(holding)
+}
+
+/// So much of each line by the order's own prices, and what no line has with the first invoice.
+fn total_of(order: &Order, item: &InvoiceSubmission, is_first: bool) -> Decimal {
+    let of_line = |part: &InvoiceLine| {
+        let id = item.line_of(part);
+        let line = order.lines.iter().find(|line| Some(&line.id) == id.as_ref())?;
+        let (of, quantity) = (line.quantity.value, part.quantity);
+        Some(self::part(line.net.order, quantity, of) + self::part(line.tax.order, quantity, of))
+    };
+    let goods: Decimal = item.invoice.lines.iter().filter_map(of_line).sum();
+    let of_lines: Decimal = order.lines.iter().map(|line| line.net.order + line.tax.order).sum();
+    if is_first { goods + order.totals.total.order - of_lines } else { goods }
 }
 
 impl ShopState {
@@ -157,7 +183,8 @@ impl ShopState {
                 refused.push(FieldError::new(format!("lines[{index}]"), "invoice.line", text));
                 continue;
             };
-            let known = self.invoices.iter().filter(|known| known.order == item.order);
+            let known =
+                self.invoices.iter().map(|known| &known.item).filter(|known| known.order == item.order);
             let lines = known.flat_map(|known| known.invoice.lines.iter().map(move |line| (known, line)));
             let before: Decimal =
                 lines.filter(|(known, part)| known.line_of(part) == id).map(|(_, part)| part.quantity).sum();
@@ -169,15 +196,18 @@ impl ShopState {
         if !refused.is_empty() {
             return Err(Error::invalid_fields("the invoice is refused", refused));
         }
-        self.invoices.push(item.clone());
-        Ok(receipt(self.invoices.len() - 1, at))
+        let is_first = !self.invoices.iter().any(|known| known.item.order == item.order);
+        let recorded = Recorded { item: item.clone(), total: total_of(order, item, is_first) };
+        let proof = receipt(self.invoices.len(), &recorded, at);
+        self.invoices.push(recorded);
+        Ok(proof)
     }
 }
 
 impl ReferenceShop {
     /// All invoices that were recorded, as they were submitted, in order.
     pub fn invoices(&self) -> Vec<InvoiceSubmission> {
-        self.system.look(|shop, _| shop.invoices.clone())
+        self.system.look(|shop, _| shop.invoices.iter().map(|known| known.item.clone()).collect())
     }
 
     async fn invoice(&self, cx: &Context, item: &InvoiceSubmission) -> Result<Receipt> {
@@ -210,8 +240,8 @@ impl InvoiceSink for ReferenceShop {
     async fn find_invoice(&self, cx: &Context, key: &Key, _: &NativeId) -> Result<Found> {
         let wanted = key.clone();
         let read = self.system.read(cx, "invoices.find", Some(key.clone()), move |shop, moment| {
-            let held = shop.invoices.iter().enumerate().filter(|(_, held)| held.invoice.key == wanted);
-            Ok(held.map(|(index, _)| receipt(index, moment.at)).collect::<Vec<_>>())
+            let held = shop.invoices.iter().enumerate().filter(|(_, held)| held.item.invoice.key == wanted);
+            Ok(held.map(|(index, held)| receipt(index, held, moment.at)).collect::<Vec<_>>())
         });
         let mut receipts = read.await?;
         Ok(match receipts.len() {

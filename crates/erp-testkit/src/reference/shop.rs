@@ -1,13 +1,13 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
+use super::invoices::Recorded;
 use super::system::{System, World};
 use erp_core::Decimal;
 use erp_core::feed::Version;
 use erp_core::id::{Key, LocationId, NativeId, Sku, SystemId};
 use erp_core::model::{
-    Customer, Fulfillment, InvoiceSubmission, Order, OrderLine, OrderLink, OrderQuery, PaymentProgress,
-    Price, Refund, Standing,
+    Customer, Fulfillment, Order, OrderLine, OrderLink, OrderQuery, PaymentProgress, Price, Refund, Standing,
 };
 use erp_core::time::{Clock, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub(super) struct ShopState {
     pub(super) last_order: u64,
     pub(super) last_shipment: u64,
     pub(super) refunds: Vec<Refund>,
-    pub(super) invoices: Vec<InvoiceSubmission>,
+    pub(super) invoices: Vec<Recorded>,
     pub(super) stock: BTreeMap<(Sku, LocationId), Decimal>,
     pub(super) puts: Vec<StockPut>,
     pub(super) write_backs: Vec<OrderLink>,

@@ -212,7 +212,7 @@ impl Refunds {
             Ok(submission) => submission,
         };
         let found = self.sink.find_refund(cx, &turn.entry.key, &submission.order).await;
-        Answer::found(began, found, "refunds")
+        Answer::found(began, found, turn, "refunds")
     }
 }
 
