@@ -36,14 +36,30 @@ pub(crate) trait Shelf: Clone + Send + Sync + 'static {
     const OPERATION: &'static str;
     /// For the watermark's issuer.
     const RECORD: &'static str;
-    /// How the account's wall clock is measured.
-    const YARDSTICK: Yardstick;
-    /// `FROM … WHERE …`, for `t.id` and `t.lastmodifieddate`.
-    const FROM: &'static str;
-    /// The record's name in paths, and in the table of deletions.
-    const KIND: &'static str;
+    /// More columns of `t`, each after a comma.
+    const COLUMNS: &'static str = "";
 
     fn client(&self) -> &NetsuiteClient;
+
+    /// How the account's wall clock is measured.
+    fn yardstick(&self) -> Yardstick;
+
+    /// `FROM … WHERE …`, for `t.id` and `t.lastmodifieddate`.
+    fn from(&self) -> &'static str;
+
+    /// Which records it tells of, for the watermark's issuer: a mark of fewer is none of more.
+    fn scope(&self) -> String {
+        self.from().to_owned()
+    }
+
+    /// The records' names in paths, and in the table of deletions.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Which of them a row is of.
+    fn kind(&self, row: &Row) -> Result<&'static str> {
+        let _ = row;
+        self.kinds().first().copied().ok_or_else(|| Error::unexpected("a shelf without records"))
+    }
 
     /// Reads one record; `None` if the feed does not tell of it.
     async fn read(
@@ -80,7 +96,7 @@ impl Position {
 
 /// The changes of a shelf since a mark.
 pub(crate) fn changes<S: Shelf>(shelf: S, cx: &Context, since: Option<Watermark>) -> Feed<S::Record> {
-    let issuer = Watermark::issuer_of(&shelf.client().0.system, S::RECORD, &());
+    let issuer = Watermark::issuer_of(&shelf.client().0.system, S::RECORD, &shelf.scope());
     let pass = Pass { shelf, cx: cx.clone(), issuer, since, events: VecDeque::new(), stage: Stage::Start };
     stream::unfold(Some(pass), |pass| async move {
         let mut pass = pass?;
@@ -137,11 +153,11 @@ impl<S: Shelf> Pass<S> {
         let known =
             self.since.as_ref().map(|mark| Position::from_watermark(mark, &self.issuer)).transpose()?;
         let client = self.shelf.client().clone();
-        let wall = Wall::measure(&client, &self.cx, S::YARDSTICK).await?;
+        let wall = Wall::measure(&client, &self.cx, self.shelf.yardstick()).await?;
         let old = known.as_ref().and_then(|position| position.mark.clone());
         // A mark never goes back, though the newest record may have been deleted.
         let next = Position { mark: wall.newest.clone().max(old.clone()) };
-        let mut from = SuiteQl::new(S::FROM);
+        let mut from = SuiteQl::new(self.shelf.from());
         let lower = match &old {
             Some(mark) => Some(wall.from(mark, client.config().overlap, client.now())?),
             None => None,
@@ -156,7 +172,8 @@ impl<S: Shelf> Pass<S> {
             operation: S::OPERATION,
             select: SuiteQl::new(
                 "SELECT t.id, TO_CHAR(t.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed",
-            ),
+            )
+            .then(S::COLUMNS),
             from,
             keys: &[("t.id", "id")],
             repeats: false,
@@ -192,35 +209,42 @@ impl<S: Shelf> Pass<S> {
 
     async fn deletions(&mut self, reading: Box<Reading>) -> Result<()> {
         if let Some(from) = &reading.from {
-            let client = self.shelf.client().clone();
-            let scan = Scan {
-                operation: S::OPERATION,
-                select: SuiteQl::new("SELECT d.recordid"),
-                from: SuiteQl::new(" FROM deletedrecord d WHERE LOWER(d.type) = ")
-                    .bind(S::KIND.to_lowercase())
-                    .then(" AND d.deleteddate >= ")
-                    .bind_moment(from),
-                keys: &[("d.recordid", "recordid")],
-                repeats: false,
-                counted: false,
-            };
-            let mut scanning = scan.start();
-            while !scanning.is_done() {
-                let (rows, _) = scanning.next(&client, &self.cx).await?;
-                for row in rows {
-                    let id = row.required("recordid")?;
-                    let read_started = client.now();
-                    if client.record(&self.cx, S::KIND, &RecordRef::id(id)).await?.is_none() {
-                        let key = Key::of(&client.0.system, id);
-                        self.events.push_back(FeedEvent::Delete { key, read_started });
-                    }
-                }
+            for kind in self.shelf.kinds() {
+                self.deletions_of(kind, from).await?;
             }
         }
         let token = serde_json::to_string(&reading.next)
             .map_err(|e| Error::unexpected("a mark cannot be written").with_source(e))?;
         let mark = Watermark { issuer: self.issuer.clone(), format: FORMAT, token };
         self.events.push_back(FeedEvent::Checkpoint(mark));
+        Ok(())
+    }
+
+    async fn deletions_of(&mut self, kind: &'static str, from: &str) -> Result<()> {
+        let client = self.shelf.client().clone();
+        let scan = Scan {
+            operation: S::OPERATION,
+            select: SuiteQl::new("SELECT d.recordid"),
+            from: SuiteQl::new(" FROM deletedrecord d WHERE LOWER(d.type) = ")
+                .bind(kind.to_lowercase())
+                .then(" AND d.deleteddate >= ")
+                .bind_moment(from),
+            keys: &[("d.recordid", "recordid")],
+            repeats: false,
+            counted: false,
+        };
+        let mut scanning = scan.start();
+        while !scanning.is_done() {
+            let (rows, _) = scanning.next(&client, &self.cx).await?;
+            for row in rows {
+                let id = row.required("recordid")?;
+                let read_started = client.now();
+                if client.record(&self.cx, kind, &RecordRef::id(id)).await?.is_none() {
+                    let key = Key::of(&client.0.system, id);
+                    self.events.push_back(FeedEvent::Delete { key, read_started });
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -236,7 +260,7 @@ async fn one<S: Shelf>(
     let id = row.required("id")?;
     let began = client.now();
     let read = async {
-        match client.record(cx, S::KIND, &RecordRef::id(id)).await? {
+        match client.record(cx, shelf.kind(row)?, &RecordRef::id(id)).await? {
             // Deleted between the list and the read: the next pass tells.
             None => Ok(None),
             Some((record, at)) => shelf.read(cx, row, record, at, wall).await,

@@ -5,7 +5,7 @@
 //! which is Oracle's permission usage sheet of 2024.1 and the record catalogue, as collected by the netsuite-permissions
 //! project.
 
-use crate::config::{NetsuiteConfig, OrderRecord, RefundDocument};
+use crate::config::{BilledBy, NetsuiteConfig, OrderRecord, RefundDocument};
 use erp_core::connector::Need;
 use std::fmt;
 
@@ -295,12 +295,24 @@ const WRITE_CREDITS: &[Want] = &[
 ];
 const WRITE_CASH_REFUNDS: &[Want] =
     &[READ_ITEMS, READ_CURRENCIES, READ_ORDERS, MAKE_RETURNS, RECEIVE, PAY_BACK];
-const REFUND_CASH_SALES: &[Want] = &[
+const REFUND_CASH_SALES: &[Want] = &[READ_ITEMS, READ_CURRENCIES, READ_CASH_SALES, PAY_BACK];
+const READ_BILLS: Want = want("TRAN_CUSTINVC", Level::View, "read invoices", Trial::List("invoice"));
+const READ_CASH_SALES: Want = want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale"));
+const READ_INVOICES: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, FIND_TRANSACTIONS, READ_DELETIONS, READ_ORDERS, READ_BILLS];
+const READ_SALES_OF_ORDERS: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, FIND_TRANSACTIONS, READ_DELETIONS, READ_ORDERS, READ_CASH_SALES];
+const READ_EITHER: &[Want] = &[
     READ_ITEMS,
     READ_CURRENCIES,
-    want("TRAN_CASHSALE", Level::View, "read cash sales", Trial::List("cashSale")),
-    PAY_BACK,
+    FIND_TRANSACTIONS,
+    READ_DELETIONS,
+    READ_ORDERS,
+    READ_BILLS,
+    READ_CASH_SALES,
 ];
+const READ_SALES: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, FIND_TRANSACTIONS, READ_DELETIONS, READ_CASH_SALES];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
@@ -319,6 +331,7 @@ pub(crate) fn wants(need: Need) -> Option<&'static [Want]> {
         Need::ReadFulfillments => READ_FULFILLMENTS,
         Need::WriteFulfillments => WRITE_FULFILLMENTS,
         Need::WriteRefunds => WRITE_CREDITS,
+        Need::ReadInvoices => READ_INVOICES,
         _ => return None,
     })
 }
@@ -329,6 +342,17 @@ pub(crate) fn refund_wants(config: &NetsuiteConfig) -> &'static [Want] {
         (OrderRecord::CashSale, _) => REFUND_CASH_SALES,
         (OrderRecord::SalesOrder, RefundDocument::CashRefund) => WRITE_CASH_REFUNDS,
         (OrderRecord::SalesOrder, RefundDocument::CreditMemo) => WRITE_CREDITS,
+    }
+}
+
+/// What invoices ask for, by the documents that this configuration reads.
+pub(crate) fn invoice_wants(config: &NetsuiteConfig) -> &'static [Want] {
+    let record = config.orders.record;
+    match (record, config.invoices.billed_by(record)) {
+        (OrderRecord::CashSale, _) => READ_SALES,
+        (OrderRecord::SalesOrder, BilledBy::Invoices) => READ_INVOICES,
+        (OrderRecord::SalesOrder, BilledBy::CashSales) => READ_SALES_OF_ORDERS,
+        (OrderRecord::SalesOrder, BilledBy::Both) => READ_EITHER,
     }
 }
 
@@ -363,6 +387,7 @@ mod tests {
             Need::ReadPrices,
             Need::ReadFulfillments,
             Need::WriteRefunds,
+            Need::ReadInvoices,
         ];
         for want in needs.into_iter().flat_map(|need| wants(need).unwrap()) {
             let permission = by_id(want.id).unwrap_or_else(|| panic!("{} is not in the table", want.id));

@@ -4,12 +4,14 @@
 //! changes them.
 
 mod events;
+mod invoices;
 mod orders;
 mod refunds;
 mod sources;
 
 pub use events::EventConfig;
 pub(crate) use events::is_record_type;
+pub use invoices::{BilledBy, InvoiceConfig};
 pub(crate) use orders::check_route_word;
 pub use orders::{DepositConfig, GuestPolicy, OrderConfig, OrderRecord, TaxConfig, TaxMode};
 pub use refunds::{RefundConfig, RefundDocument};
@@ -85,6 +87,9 @@ pub struct NetsuiteConfig {
     /// Item fulfilments.
     #[serde(default)]
     pub fulfillments: FulfillmentConfig,
+    /// Invoices and cash sales that bill orders.
+    #[serde(default)]
+    pub invoices: InvoiceConfig,
     /// Returns, credit memos and cash refunds.
     #[serde(default)]
     pub refunds: RefundConfig,
@@ -115,6 +120,7 @@ impl NetsuiteConfig {
             customers: CustomerConfig::default(),
             prices: PriceConfig::default(),
             fulfillments: FulfillmentConfig::default(),
+            invoices: InvoiceConfig::default(),
             refunds: RefundConfig::default(),
             events: None,
         }
@@ -156,6 +162,7 @@ impl NetsuiteConfig {
         self.inventory.check()?;
         self.customers.check()?;
         self.prices.check()?;
+        self.invoices.check(&self.orders)?;
         self.refunds.check()?;
         self.events.as_ref().map_or(Ok(()), EventConfig::check)
     }
@@ -275,6 +282,7 @@ mod tests {
             (r#""orders":{"ship_method":"UPS"},"#, "internal id"),
             (r#""orders":{"key_field":"memo"},"#, "custbody"),
             (r#""orders":{"record":"cash_sale","order_status":"A"},"#, "order_status"),
+            (r#""orders":{"record":"cash_sale"},"invoices":{"billed_by":"both"},"#, "its own bill"),
             (r#""orders":{"guests":"shared"},"#, "guest_customer"),
             (r#""orders":{"tax":{"mode":"item"}},"#, "tax.item"),
             (r#""refunds":{"adjustment_item":"FEE"},"#, "internal id"),

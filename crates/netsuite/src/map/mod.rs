@@ -4,12 +4,14 @@ mod address;
 mod customer;
 mod fulfillment;
 mod holding;
+mod invoice;
 mod order;
 
 pub(crate) use address::{address, address_body};
 pub(crate) use customer::{customer, customer_body, customer_projection, customer_update};
 pub(crate) use fulfillment::{fulfillment, has_shipped, shipped_items};
 pub(crate) use holding::{Head, Held, Status, holding, item_ids, links, status_of, warnings};
+pub(crate) use invoice::{Billing, Told, billing_of, invoice};
 pub(crate) use order::{OrderParts, deposits_in, deposits_of, order_body, wanted_lines};
 
 use erp_core::Decimal;

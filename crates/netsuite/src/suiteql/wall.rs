@@ -7,6 +7,7 @@
 
 use super::{MASK, SuiteQl};
 use crate::client::NetsuiteClient;
+use crate::config::OrderRecord;
 use crate::wire::RecordRef;
 use erp_core::context::Context;
 use erp_core::error::{Error, Result};
@@ -34,6 +35,24 @@ pub(crate) const FULFILLMENTS: Yardstick = Yardstick {
     newest: "SELECT id, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed FROM transaction WHERE type = 'ItemShip' AND lastmodifieddate IS NOT NULL ORDER BY lastmodifieddate DESC",
     record: "itemFulfillment",
 };
+/// The newest of several kinds names its own.
+macro_rules! newest_transaction {
+    ($types:literal) => {
+        concat!(
+            "SELECT id, type, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed FROM transaction WHERE type IN (",
+            $types,
+            ") AND lastmodifieddate IS NOT NULL ORDER BY lastmodifieddate DESC"
+        )
+    };
+}
+
+pub(crate) const INVOICES: Yardstick =
+    Yardstick { newest: newest_transaction!("'CustInvc'"), record: "invoice" };
+pub(crate) const CASH_SALES: Yardstick =
+    Yardstick { newest: newest_transaction!("'CashSale'"), record: "cashSale" };
+/// Invoices, and cash sales besides.
+pub(crate) const BILLS: Yardstick =
+    Yardstick { newest: newest_transaction!("'CustInvc', 'CashSale'"), record: "invoice" };
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +79,9 @@ impl Wall {
         };
         let newest = row.required("changed")?.to_owned();
         let reference = RecordRef::id(row.required("id")?);
-        let record = client.record(cx, by.record, &reference).await?;
+        let is_sale = row.get("type") == Some(OrderRecord::CashSale.kind());
+        let kind = if is_sale { OrderRecord::CashSale.path() } else { by.record };
+        let record = client.record(cx, kind, &reference).await?;
         let changed =
             record.as_ref().map(|(record, _)| record.instant("lastModifiedDate")).transpose()?.flatten();
         let Some(utc) = changed else {

@@ -7,7 +7,7 @@ use netsuite::FieldState;
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need::WriteOrders,
     Need::ReadInventory,
     Need::ReadCustomers,
@@ -17,10 +17,11 @@ const NEEDS: [Need; 9] = [
     Need::WriteFulfillments,
     Need::WriteInventory,
     Need::WriteRefunds,
+    Need::ReadInvoices,
 ];
 
 /// What the flows need: permission, level, and the level below it.
-const NEEDED: [(&str, Level, Option<Level>); 20] = [
+const NEEDED: [(&str, Level, Option<Level>); 21] = [
     ("ADMI_RESTWEBSERVICES", Level::Full, None),
     ("ADMI_LOGIN_OAUTH2", Level::Full, None),
     ("REPO_ANALYTICS", Level::Edit, Some(Level::View)),
@@ -40,6 +41,7 @@ const NEEDED: [(&str, Level, Option<Level>); 20] = [
     ("TRAN_RTNAUTH", Level::Create, Some(Level::View)),
     ("TRAN_ITEMRCPT", Level::Create, Some(Level::View)),
     ("TRAN_CUSTCRED", Level::Create, Some(Level::View)),
+    ("TRAN_CUSTINVC", Level::View, None),
     ("ADMI_ACCOUNTINGLIST", Level::View, None),
 ];
 

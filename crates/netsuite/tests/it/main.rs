@@ -5,6 +5,7 @@ mod world;
 
 mod doctor;
 mod events;
+mod invoices;
 mod jobs;
 mod logon;
 mod orders;
