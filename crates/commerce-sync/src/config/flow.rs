@@ -14,7 +14,8 @@ use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
 use sync_engine::trigger::Trigger;
 use toml::Value;
 
-const RECORDS: [&str; 6] = ["orders", "customers", "inventory", "prices", "fulfillments", "refunds"];
+const RECORDS: [&str; 7] =
+    ["orders", "customers", "inventory", "prices", "fulfillments", "refunds", "invoices"];
 const LATER: [&str; 2] = ["companies", "products"];
 
 /// One flow.
@@ -105,6 +106,17 @@ pub enum Moves {
         /// The flow whose orders are refunded.
         orders_by: Option<String>,
     },
+    /// What was billed, told to the shop.
+    Invoices {
+        /// Which invoices it takes.
+        start: Start,
+        /// The flow whose orders are billed.
+        orders_by: Option<String>,
+        /// The shop takes the money of each.
+        capture: bool,
+        /// Buyers are told of what was billed at most so long ago.
+        notify_within: Option<Duration>,
+    },
 }
 
 impl Moves {
@@ -117,6 +129,7 @@ impl Moves {
             Self::Prices { .. } => "prices",
             Self::Fulfillments { .. } => "fulfillments",
             Self::Refunds { .. } => "refunds",
+            Self::Invoices { .. } => "invoices",
         }
     }
 }
@@ -143,6 +156,7 @@ impl FlowConfig {
             "prices" => prices(&mut section)?,
             "fulfillments" => fulfillments(&mut section)?,
             "refunds" => refunds(&mut section)?,
+            "invoices" => invoices(&mut section)?,
             later if LATER.contains(&later) => {
                 let why =
                     format!("flows of {later} are not in this build yet; there are {}", RECORDS.join(", "));
@@ -158,7 +172,7 @@ impl FlowConfig {
             }
         }
         if section.has("start") {
-            return Err(section.bad("start", "belongs to flows of orders, customers and refunds"));
+            return Err(section.bad("start", "belongs to flows of orders, customers, refunds and invoices"));
         }
         section.done()?;
         Ok(Self { name: name.to_owned(), from, to, triggers, late_after, guests, moves })
@@ -271,13 +285,23 @@ fn customers(section: &mut Section) -> Result<Moves, Failure> {
 }
 
 fn refunds(section: &mut Section) -> Result<Moves, Failure> {
+    let start = start_by_time(section, "refunds")?;
+    Ok(Moves::Refunds { start, orders_by: section.text("orders_by")? })
+}
+
+fn invoices(section: &mut Section) -> Result<Moves, Failure> {
+    let start = start_by_time(section, "invoices")?;
+    let (orders_by, capture) = (section.text("orders_by")?, section.yes("capture")?);
+    Ok(Moves::Invoices { start, orders_by, capture, notify_within: section.span("notify_within")? })
+}
+
+fn start_by_time(section: &mut Section, what: &str) -> Result<Start, Failure> {
     let start = start(section)?;
     if matches!(start, Start::AfterNumber(_)) {
-        return Err(
-            section.bad("start", "is \"now\" or a time for refunds, which are not counted as orders are")
-        );
+        let why = format!("is \"now\" or a time for {what}, which are not counted as orders are");
+        return Err(section.bad("start", why));
     }
-    Ok(Moves::Refunds { start, orders_by: section.text("orders_by")? })
+    Ok(start)
 }
 
 const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { after = { default = \"000123456\" } }, so that the first run does not post years of history";

@@ -26,7 +26,8 @@ use sync_engine::ledger::Select;
 const CHUNK: usize = 50;
 /// The longest line of a file of records.
 const LINE_MAX: usize = 32 << 20;
-const RECORDS: [&str; 6] = ["orders", "inventory", "customers", "prices", "fulfillments", "refunds"];
+const RECORDS: [&str; 7] =
+    ["orders", "inventory", "customers", "prices", "fulfillments", "refunds", "invoices"];
 
 fn door<T>(system: &str, door: Option<T>, what: &str) -> Result<T, Failure> {
     door.ok_or_else(|| Failure::usage(format!("{system} {what}")))
@@ -65,6 +66,10 @@ pub(super) async fn read(config: &Config, args: &cli::Read, out: &mut Out<'_>) -
         "refunds" => {
             let source = door(system, connector.refund_source(), "gives no refunds")?;
             feed(source.refund_changes(&cx, since), limit, out).await
+        }
+        "invoices" => {
+            let source = door(system, connector.invoice_source(), "gives no invoices")?;
+            feed(source.invoice_changes(&cx, since), limit, out).await
         }
         "inventory" => {
             let source = door(system, connector.inventory_source(), "gives no stock")?;

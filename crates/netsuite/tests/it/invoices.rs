@@ -19,7 +19,7 @@ fn order(seed: u64) -> Order {
 }
 
 async fn brought(world: &World, client: &NetsuiteClient, order: Order) -> Receipt {
-    crate::orders::driven(world, world.order_of(client, order)).await.unwrap()
+    crate::orders::driven(world, world.order_of(client, order)).await.expect("NetSuite takes it")
 }
 
 fn told(events: &[FeedEvent<Invoice>]) -> Vec<&Invoice> {

@@ -176,7 +176,7 @@ fn an_invoice_says_what_was_asked_of_it() {
     assert_eq!(shop.get("invoices/99").0, 404);
     let unknown = json!({ "comment": { "text": "bill 8" } });
     let (status, refusal) = shop.post(&format!("order/{id}/invoice"), &unknown);
-    assert!(status == 400 && refusal["message"].as_str().unwrap().contains("text"), "{refusal}");
+    assert!(status == 400 && refusal["message"].as_str().unwrap().contains("getText"), "{refusal}");
 }
 
 #[test]
