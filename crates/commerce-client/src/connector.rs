@@ -6,7 +6,8 @@ use erp_core::capability::{Capabilities, DeltaKind, Idempotency, SinkCapability,
 use erp_core::connector::{Connector, Finding, Identity, Need};
 use erp_core::context::Context;
 use erp_core::roles::{
-    CustomerStore, FulfillmentSink, InventorySink, InventorySource, OrderSource, PriceSink, RefundSource,
+    CustomerStore, FulfillmentSink, InventorySink, InventorySource, InvoiceSink, OrderSource, PriceSink,
+    RefundSource,
 };
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ impl Connector for CommerceClient {
         let customers = SinkCapability::new(Idempotency::LookupThenCreate, horizon).with_revise();
         capabilities.customer_store = Some(customers);
         capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
+        capabilities.invoice_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
         capabilities.refund_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities
     }
@@ -67,6 +69,10 @@ impl Connector for CommerceClient {
     }
 
     fn customer_store(&self) -> Option<Arc<dyn CustomerStore>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn invoice_sink(&self) -> Option<Arc<dyn InvoiceSink>> {
         Some(Arc::new(self.clone()))
     }
 

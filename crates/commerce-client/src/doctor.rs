@@ -79,6 +79,11 @@ fn trials(need: Need) -> Vec<Trial> {
             list("read shipments", "Magento_Sales::shipment", "shipments"),
             refused("write shipments", "Magento_Sales::ship", Method::POST, "order/0/ship"),
         ],
+        Need::WriteInvoices => vec![
+            list("read orders", ORDERS, "orders"),
+            list("read invoices", "Magento_Sales::sales_invoice", "invoices"),
+            refused("write invoices", "Magento_Sales::invoice", Method::POST, "order/0/invoice"),
+        ],
         Need::ReadRefunds => vec![
             list("read orders", ORDERS, "orders"),
             list("read credit memos", "Magento_Sales::sales_creditmemo", "creditmemos"),
@@ -97,6 +102,7 @@ const fn has_role(can: &Capabilities, need: Need) -> bool {
         Need::ReadCustomers | Need::WriteCustomers => can.customer_store.is_some(),
         Need::WriteFulfillments => can.fulfillment_sink.is_some(),
         Need::ReadRefunds => can.refund_source.is_some(),
+        Need::WriteInvoices => can.invoice_sink.is_some(),
         _ => false,
     }
 }
@@ -107,6 +113,8 @@ fn label(resource: &str) -> &'static str {
         "Magento_Sales::actions_view" => "Sales > Operations > Orders > Actions > View",
         "Magento_Sales::create" => "Sales > Operations > Orders > Actions > Create",
         "Magento_Sales::ship" => "Sales > Operations > Orders > Actions > Ship",
+        "Magento_Sales::invoice" => "Sales > Operations > Orders > Actions > Invoice",
+        "Magento_Sales::sales_invoice" => "Sales > Operations > Invoices",
         "Magento_Sales::shipment" => "Sales > Operations > Shipments",
         "Magento_Sales::sales_creditmemo" => "Sales > Operations > Credit Memos",
         "Magento_Catalog::catalog" => "Catalog",

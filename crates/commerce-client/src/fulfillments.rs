@@ -107,13 +107,6 @@ fn body(item: &FulfillmentSubmission) -> Result<Value> {
         // An empty list would ship everything that is open.
         return Err(Error::invalid("lines", "commerce.empty", "a delivery without goods ships nothing"));
     }
-    let items: Vec<Value> = quantities
-        .into_iter()
-        .map(|(row, quantity)| {
-            let quantity: Value = serde_json::from_str(&quantity.normalize().to_string()).unwrap_or_default();
-            json!({"order_item_id": row, "qty": quantity})
-        })
-        .collect();
     let tracks: Vec<Value> = item
         .fulfillment
         .tracking
@@ -125,13 +118,22 @@ fn body(item: &FulfillmentSubmission) -> Result<Value> {
         arguments = json!({"extension_attributes": {"source_code": location}});
     }
     Ok(json!({
-        "items": items,
+        "items": item_quantities(&quantities),
         "notify": item.notify,
         "appendComment": false,
         "comment": {"comment": marker(&item.fulfillment.key), "is_visible_on_front": 0},
         "tracks": tracks,
         "arguments": arguments,
     }))
+}
+
+/// How many of which row of an order, as the calls that make documents take it.
+pub(crate) fn item_quantities(quantities: &BTreeMap<i64, Decimal>) -> Vec<Value> {
+    let item = |(row, quantity): (&i64, &Decimal)| {
+        let quantity: Value = serde_json::from_str(&quantity.normalize().to_string()).unwrap_or_default();
+        json!({"order_item_id": row, "qty": quantity})
+    };
+    quantities.iter().map(item).collect()
 }
 
 fn shop_line(line: &FulfillmentLine, links: &[LineLink]) -> Option<i64> {
@@ -150,7 +152,7 @@ fn carries(row: &ShipmentRow, key: &Key) -> bool {
     comments.any(|comment| comment.comment.as_deref().is_some_and(|text| text.contains(&marker)))
 }
 
-fn order_id(order: &NativeId) -> Result<i64> {
+pub(crate) fn order_id(order: &NativeId) -> Result<i64> {
     order
         .as_str()
         .parse()

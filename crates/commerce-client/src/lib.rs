@@ -24,6 +24,7 @@
 //! | [`PriceSink`](erp_core::roles::PriceSink) | `products/base-prices` and `products/tier-prices`, for all websites; what the shop cannot hold is refused |
 //! | [`CustomerStore`](erp_core::roles::CustomerStore) | `customers/search` by key; whole objects read, merged and put, addresses never dropped |
 //! | [`FulfillmentSink`](erp_core::roles::FulfillmentSink) | `order/{id}/ship`, looked up by a marker before every create |
+//! | [`InvoiceSink`](erp_core::roles::InvoiceSink) | `order/{id}/invoice`, looked up by a marker before every create, never more than is left to invoice |
 //! | [`RefundSource`](erp_core::roles::RefundSource) | `creditmemos` that are done, by key as orders are, each with its order for which rows are lines |
 //!
 //! `probe` tries each need for real and names the right that is missing as System > Extensions > Integrations calls it.
@@ -40,6 +41,7 @@ pub mod error;
 mod feed;
 mod fulfillments;
 mod inventory;
+mod invoices;
 pub mod map;
 mod orders;
 mod prices;

@@ -109,7 +109,7 @@ pub enum Verb {
 pub struct Read {
     /// The system.
     pub system: String,
-    /// orders, inventory, customers, prices, fulfillments, refunds or movements.
+    /// orders, inventory, customers, prices, fulfillments, refunds, movements or invoices.
     pub record: String,
     /// Only this record: an order's key or id, a SKU. May be given several times.
     #[arg(long = "key", value_name = "K")]

@@ -24,7 +24,8 @@
 //! auth = { type = "basic", user = "SYNC", password = { env = "SAP_PASSWORD" } }
 //!
 //! [flows.orders]
-//! record = "orders"                      # orders | customers | inventory | prices | fulfillments | refunds | movements
+//! record = "orders"                      # orders | customers | inventory | prices | fulfillments |
+//!                                        # refunds | movements | invoices
 //! from = "shop"
 //! to = "sap"
 //! start = "now"                          # now | a time | { after = { default = "000123456" } }
@@ -61,6 +62,16 @@
 //! to = "netsuite"
 //! movements_by = ["shipments"]
 //! every = "10m"
+//!
+//! [flows.invoices]                       # what NetSuite billed, told to the shop
+//! record = "invoices"
+//! from = "netsuite"
+//! to = "shop"
+//! start = "now"                          # now | a time: what was billed before stays out
+//! orders_by = "orders"                   # the flow whose orders are billed
+//! capture = false                        # true: the shop takes the money that the buyer authorised
+//! notify_within = "2d"                   # buyers are told of bills that are no older; left out, never
+//! every = "15m"
 //! ```
 //!
 //! ```toml

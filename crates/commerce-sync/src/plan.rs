@@ -188,6 +188,25 @@ impl<'a> Plan<'a> {
                 let built = Flow::movements_between(source, sink).starting(start.clone());
                 shared!(built, locations).into_flow()
             }
+            Moves::Invoices { start, orders_by, capture, notify_within } => {
+                let source = from
+                    .invoice_source()
+                    .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no invoices"))?;
+                let sink =
+                    to.invoice_sink().ok_or_else(|| lacks(flow, "to", &flow.to, "takes no invoices"))?;
+                let mut built = shared!(Flow::invoices_between(source, sink).starting(start.clone()));
+                if let Some(orders) = orders_by {
+                    self.config.flow(orders)?;
+                    built = built.orders_by(orders);
+                }
+                if *capture {
+                    built = built.capture();
+                }
+                if let Some(span) = notify_within {
+                    built = built.notify_within(*span);
+                }
+                built.into_flow()
+            }
         };
         built.map_err(|error| {
             Failure::from(error).at(format_args!("{}: flows.{}", self.config.file.display(), flow.name))
@@ -238,6 +257,7 @@ impl<'a> Plan<'a> {
                 Moves::Fulfillments { .. } => (Need::ReadFulfillments, Need::WriteFulfillments),
                 Moves::Refunds { .. } => (Need::ReadRefunds, Need::WriteRefunds),
                 Moves::Movements { .. } => (Need::ReadMovements, Need::WriteMovements),
+                Moves::Invoices { .. } => (Need::ReadInvoices, Need::WriteInvoices),
             };
             if flow.from == system {
                 needs.push(read);

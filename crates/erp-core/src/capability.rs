@@ -177,6 +177,12 @@ pub struct Capabilities {
     /// Refunds go here.
     #[serde(default)]
     pub refund_sink: Option<SinkCapability>,
+    /// Invoices come from here.
+    #[serde(default)]
+    pub invoice_source: Option<SourceCapability>,
+    /// Invoices go here.
+    #[serde(default)]
+    pub invoice_sink: Option<SinkCapability>,
     /// Movements of stock come from here.
     #[serde(default)]
     pub movement_source: Option<SourceCapability>,

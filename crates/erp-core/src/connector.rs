@@ -5,7 +5,8 @@ use crate::context::Context;
 use crate::id::SystemId;
 use crate::roles::{
     CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-    MovementSink, MovementSource, OrderSink, OrderSource, PriceSink, PriceSource, RefundSink, RefundSource,
+    InvoiceSink, InvoiceSource, MovementSink, MovementSource, OrderSink, OrderSource, PriceSink, PriceSource,
+    RefundSink, RefundSource,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,10 @@ pub enum Need {
     ReadRefunds,
     /// Write refunds.
     WriteRefunds,
+    /// Read invoices.
+    ReadInvoices,
+    /// Write invoices.
+    WriteInvoices,
     /// Read movements of stock.
     ReadMovements,
     /// Write movements of stock.
@@ -186,6 +191,14 @@ pub trait Connector: fmt::Debug + Send + Sync + 'static {
     }
     /// The door to writing refunds.
     fn refund_sink(&self) -> Option<Arc<dyn RefundSink>> {
+        None
+    }
+    /// The door to reading invoices.
+    fn invoice_source(&self) -> Option<Arc<dyn InvoiceSource>> {
+        None
+    }
+    /// The door to writing invoices.
+    fn invoice_sink(&self) -> Option<Arc<dyn InvoiceSink>> {
         None
     }
     /// The door to reading movements of stock.

@@ -10,6 +10,7 @@
 //!     ├─ PriceSource / PriceSink      Holding       what a target holds, to compare
 //!     ├─ FulfillmentSource / …Sink
 //!     ├─ RefundSource / RefundSink
+//!     ├─ InvoiceSource / …Sink
 //!     ├─ MovementSource / …Sink
 //!     └─ EventReceiver                Hint          something changed: read earlier
 //! ```
@@ -49,8 +50,8 @@ pub mod prelude {
     pub use crate::outcome::{Found, Handle, LineLink, Outcome, Receipt};
     pub use crate::roles::{
         CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-        MovementSink, MovementSource, OrderSink, OrderSource, PriceSink, PriceSource, RefundSink,
-        RefundSource,
+        InvoiceSink, InvoiceSource, MovementSink, MovementSource, OrderSink, OrderSource, PriceSink,
+        PriceSource, RefundSink, RefundSource,
     };
     pub use crate::time::{Clock, Date, SystemClock, Timestamp, Zone};
 }

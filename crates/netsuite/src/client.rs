@@ -14,7 +14,7 @@ use erp_core::error::{Error, Result};
 use erp_core::id::SystemId;
 use erp_core::roles::{
     CustomerStore, EventReceiver, FulfillmentSink, FulfillmentSource, InventorySink, InventorySource,
-    MovementSink, OrderSink, PriceSource, RefundSink,
+    InvoiceSource, MovementSink, OrderSink, PriceSource, RefundSink,
 };
 use erp_core::time::{Clock, SystemClock, Timestamp};
 use erp_http::auth::oauth2::OAuth2;
@@ -216,6 +216,8 @@ impl Connector for NetsuiteClient {
         capabilities.price_source = Some(SourceCapability::new(DeltaKind::FullScan, false, config.page_size));
         capabilities.fulfillment_source =
             Some(SourceCapability::new(DeltaKind::ModifiedSince, false, config.page_size));
+        capabilities.invoice_source =
+            Some(SourceCapability::new(DeltaKind::ModifiedSince, false, config.page_size));
         capabilities.fulfillment_sink = Some(
             SinkCapability::new(Idempotency::UniqueExternalId, config.write_horizon)
                 .with_bulk(1, config.concurrency),
@@ -251,6 +253,10 @@ impl Connector for NetsuiteClient {
     }
 
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn invoice_source(&self) -> Option<Arc<dyn InvoiceSource>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -261,12 +261,21 @@ impl Shelf for Customers {
 
     const OPERATION: &'static str = "netsuite.customer_changes";
     const RECORD: &'static str = "customers";
-    const YARDSTICK: Yardstick = CUSTOMERS;
-    const FROM: &'static str = " FROM customer t WHERE NVL(t.isinactive, 'F') = 'F'";
-    const KIND: &'static str = "customer";
 
     fn client(&self) -> &NetsuiteClient {
         &self.0
+    }
+
+    fn yardstick(&self) -> Yardstick {
+        CUSTOMERS
+    }
+
+    fn from(&self) -> &'static str {
+        " FROM customer t WHERE NVL(t.isinactive, 'F') = 'F'"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["customer"]
     }
 
     async fn read(

@@ -8,8 +8,9 @@
 use crate::auth::TBA_ENDS;
 use crate::client::NetsuiteClient;
 use crate::filter::RecordFilter;
+use crate::invoices;
 use crate::permission::{self, Lack, Level, Trial, Want, by_id};
-use crate::suiteql::wall::{CUSTOMERS, Wall};
+use crate::suiteql::wall::{CUSTOMERS, FULFILLMENTS, Wall, Yardstick};
 use crate::suiteql::{Row, SuiteQl};
 use crate::wire::{Body, RecordRef};
 use base64::Engine as _;
@@ -59,8 +60,8 @@ pub(crate) async fn probe(client: &NetsuiteClient, cx: &Context, needs: &[Need])
     }
     let customers = needs.iter().any(|need| matches!(need, Need::ReadCustomers | Need::WriteCustomers));
     findings.extend(client.field_findings(cx, needs.contains(&Need::WriteOrders), customers).await);
-    if needs.iter().any(|need| matches!(need, Need::ReadCustomers | Need::ReadFulfillments)) {
-        findings.push(zone(client, cx).await);
+    if let Some(by) = yardstick(client, needs) {
+        findings.push(zone(client, cx, by).await);
     }
     findings
 }
@@ -432,9 +433,20 @@ async fn soap(client: &NetsuiteClient, cx: &Context) -> Vec<Finding> {
     findings
 }
 
-async fn zone(client: &NetsuiteClient, cx: &Context) -> Finding {
+/// A table that a feed reads by time, and which this role must therefore be able to read.
+fn yardstick(client: &NetsuiteClient, needs: &[Need]) -> Option<Yardstick> {
+    let bills = invoices::yardstick(client.config());
+    let feeds = [
+        (Need::ReadCustomers, CUSTOMERS),
+        (Need::ReadFulfillments, FULFILLMENTS),
+        (Need::ReadInvoices, bills),
+    ];
+    feeds.into_iter().find(|(need, _)| needs.contains(need)).map(|(_, by)| by)
+}
+
+async fn zone(client: &NetsuiteClient, cx: &Context, by: Yardstick) -> Finding {
     let check = "time zone of SuiteQL";
-    match Wall::measure(client, cx, CUSTOMERS).await {
+    match Wall::measure(client, cx, by).await {
         Ok(wall) if !wall.is_measured() => Finding::good(check, "nothing to measure it by yet"),
         Ok(wall) if client.config().time_zone.is_none() => Finding::warning(
             check,

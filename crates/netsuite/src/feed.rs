@@ -38,14 +38,30 @@ pub(crate) trait Shelf: Clone + Send + Sync + 'static {
     const OPERATION: &'static str;
     /// For the watermark's issuer.
     const RECORD: &'static str;
-    /// How the account's wall clock is measured.
-    const YARDSTICK: Yardstick;
-    /// `FROM … WHERE …`, for `t.id` and `t.lastmodifieddate`.
-    const FROM: &'static str;
-    /// The record's name in paths, and in the table of deletions.
-    const KIND: &'static str;
+    /// More columns of `t`, each after a comma.
+    const COLUMNS: &'static str = "";
 
     fn client(&self) -> &NetsuiteClient;
+
+    /// How the account's wall clock is measured.
+    fn yardstick(&self) -> Yardstick;
+
+    /// `FROM … WHERE …`, for `t.id` and `t.lastmodifieddate`.
+    fn from(&self) -> &'static str;
+
+    /// Which records it tells of, for the watermark's issuer: a mark of fewer is none of more.
+    fn scope(&self) -> String {
+        self.from().to_owned()
+    }
+
+    /// The records' names in paths, and in the table of deletions.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Which of them a row is of.
+    fn kind(&self, row: &Row) -> Result<&'static str> {
+        let _ = row;
+        self.kinds().first().copied().ok_or_else(|| Error::unexpected("a shelf without records"))
+    }
 
     /// More columns of the list, from which records can be made: `, t.a, t.b`.
     fn columns(&self) -> Result<Option<SuiteQl>> {
@@ -98,7 +114,7 @@ impl Position {
 
 /// The changes of a shelf since a mark.
 pub(crate) fn changes<S: Shelf>(shelf: S, cx: &Context, since: Option<Watermark>) -> Feed<S::Record> {
-    let issuer = Watermark::issuer_of(&shelf.client().0.system, S::RECORD, &());
+    let issuer = Watermark::issuer_of(&shelf.client().0.system, S::RECORD, &shelf.scope());
     let pass = Pass { shelf, cx: cx.clone(), issuer, since, events: VecDeque::new(), stage: Stage::Start };
     stream::unfold(Some(pass), |pass| async move {
         let mut pass = pass?;
@@ -157,11 +173,11 @@ impl<S: Shelf> Pass<S> {
         let known =
             self.since.as_ref().map(|mark| Position::from_watermark(mark, &self.issuer)).transpose()?;
         let client = self.shelf.client().clone();
-        let wall = Wall::measure(&client, &self.cx, S::YARDSTICK).await?;
+        let wall = Wall::measure(&client, &self.cx, self.shelf.yardstick()).await?;
         let old = known.as_ref().and_then(|position| position.mark.clone());
         // A mark never goes back, though the newest record may have been deleted.
         let next = Position { mark: wall.newest.clone().max(old.clone()) };
-        let mut from = SuiteQl::new(S::FROM);
+        let mut from = SuiteQl::new(self.shelf.from());
         let lower = match &old {
             Some(mark) => Some(wall.from(mark, client.config().overlap, client.now())?),
             None => None,
@@ -176,7 +192,8 @@ impl<S: Shelf> Pass<S> {
             operation: S::OPERATION,
             select: SuiteQl::new(
                 "SELECT t.id, TO_CHAR(t.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed",
-            ),
+            )
+            .then(S::COLUMNS),
             from,
             keys: &[("t.id", "id")],
             repeats: false,
@@ -237,33 +254,8 @@ impl<S: Shelf> Pass<S> {
 
     async fn deletions(&mut self, reading: Box<Reading>) -> Result<()> {
         if let Some(from) = &reading.from {
-            let client = self.shelf.client().clone();
-            let scan = Scan {
-                operation: S::OPERATION,
-                select: SuiteQl::new("SELECT d.recordid"),
-                from: SuiteQl::new(" FROM deletedrecord d WHERE LOWER(d.type) = ")
-                    .bind(S::KIND.to_lowercase())
-                    .then(" AND d.deleteddate >= ")
-                    .bind_moment(from),
-                keys: &[("d.recordid", "recordid")],
-                repeats: false,
-                counted: false,
-            };
-            let mut scanning = scan.start();
-            while !scanning.is_done() {
-                let (rows, _) = scanning.next(&client, &self.cx).await?;
-                for row in rows {
-                    let id = row.required("recordid")?;
-                    let read_started = client.now();
-                    match client.record(&self.cx, S::KIND, &RecordRef::id(id)).await {
-                        Ok(Some(_)) => {}
-                        Ok(None) => {
-                            let key = Key::of(&client.0.system, id);
-                            self.events.push_back(FeedEvent::Delete { key, read_started });
-                        }
-                        Err(error) => self.events.push_back(poison(&client, id, read_started, error)?),
-                    }
-                }
+            for kind in self.shelf.kinds() {
+                self.deletions_of(kind, from).await?;
             }
         }
         let token = serde_json::to_string(&reading.next)
@@ -272,12 +264,44 @@ impl<S: Shelf> Pass<S> {
         self.events.push_back(FeedEvent::Checkpoint(mark));
         Ok(())
     }
+
+    async fn deletions_of(&mut self, kind: &'static str, from: &str) -> Result<()> {
+        let client = self.shelf.client().clone();
+        let scan = Scan {
+            operation: S::OPERATION,
+            select: SuiteQl::new("SELECT d.recordid"),
+            from: SuiteQl::new(" FROM deletedrecord d WHERE LOWER(d.type) = ")
+                .bind(kind.to_lowercase())
+                .then(" AND d.deleteddate >= ")
+                .bind_moment(from),
+            keys: &[("d.recordid", "recordid")],
+            repeats: false,
+            counted: false,
+        };
+        let mut scanning = scan.start();
+        while !scanning.is_done() {
+            let (rows, _) = scanning.next(&client, &self.cx).await?;
+            for row in rows {
+                let id = row.required("recordid")?;
+                let read_started = client.now();
+                match client.record(&self.cx, kind, &RecordRef::id(id)).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => {
+                        let key = Key::of(&client.0.system, id);
+                        self.events.push_back(FeedEvent::Delete { key, read_started });
+                    }
+                    Err(error) => self.events.push_back(poison(&client, id, read_started, error)?),
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether the list still has this record.
-async fn is_listed<S: Shelf>(client: &NetsuiteClient, cx: &Context, id: &str) -> Result<bool> {
-    let query = SuiteQl::new("SELECT COUNT(*) AS n").then(S::FROM).then(" AND t.id = ").bind(id);
-    Ok(scan::count(client, cx, S::OPERATION, &query).await? > 0)
+async fn is_listed<S: Shelf>(shelf: &S, cx: &Context, id: &str) -> Result<bool> {
+    let query = SuiteQl::new("SELECT COUNT(*) AS n").then(shelf.from()).then(" AND t.id = ").bind(id);
+    Ok(scan::count(shelf.client(), cx, S::OPERATION, &query).await? > 0)
 }
 
 /// One record of a page. What cannot be read by itself, because it is locked or broken, is told as such.
@@ -291,8 +315,9 @@ async fn one<S: Shelf>(
     let id = row.required("id")?;
     let began = client.now();
     let read = async {
-        match client.record(cx, S::KIND, &RecordRef::id(id)).await? {
-            None if is_listed::<S>(client, cx, id).await? => Err(Error::malformed(
+        let kind = shelf.kind(row)?;
+        match client.record(cx, kind, &RecordRef::id(id)).await? {
+            None if is_listed(shelf, cx, id).await? => Err(Error::malformed(
                 "SuiteQL lists the record and the record service says that it is not there: a restriction of the role on subsidiaries, locations or owners hides it",
             )),
             // Deleted between the list and the read: the next pass tells.

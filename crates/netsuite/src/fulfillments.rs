@@ -2,16 +2,14 @@
 
 use crate::client::NetsuiteClient;
 use crate::feed::{Shelf, changes};
-use crate::key::key_of;
 use crate::map;
+use crate::suiteql::Row;
 use crate::suiteql::wall::{FULFILLMENTS, Wall, Yardstick};
-use crate::suiteql::{Column, Row, SuiteQl};
 use crate::wire::Record;
 use async_trait::async_trait;
 use erp_core::context::Context;
 use erp_core::error::Result;
 use erp_core::feed::{Feed, Observed, Watermark};
-use erp_core::id::Key;
 use erp_core::model::Fulfillment;
 use erp_core::roles::FulfillmentSource;
 use erp_core::time::Timestamp;
@@ -31,12 +29,21 @@ impl Shelf for Fulfillments {
 
     const OPERATION: &'static str = "netsuite.fulfillment_changes";
     const RECORD: &'static str = "fulfillments";
-    const YARDSTICK: Yardstick = FULFILLMENTS;
-    const FROM: &'static str = " FROM transaction t WHERE t.type = 'ItemShip'";
-    const KIND: &'static str = "itemFulfillment";
 
     fn client(&self) -> &NetsuiteClient {
         &self.0
+    }
+
+    fn yardstick(&self) -> Yardstick {
+        FULFILLMENTS
+    }
+
+    fn from(&self) -> &'static str {
+        " FROM transaction t WHERE t.type = 'ItemShip'"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["itemFulfillment"]
     }
 
     async fn read(
@@ -53,7 +60,7 @@ impl Shelf for Fulfillments {
         let client = &self.0;
         let skus = client.skus(cx, &map::shipped_items(&record)?).await?;
         let order_key = match record.ref_id("createdFrom")? {
-            Some(order) => self.key_of_order(cx, &order).await?,
+            Some(order) => client.origin(cx, Self::OPERATION, &order).await?.key(),
             None => None,
         };
         // The record service cuts the time of the last change to the minute; SuiteQL does not.
@@ -62,21 +69,5 @@ impl Shelf for Fulfillments {
             map::fulfillment(&client.0.system, client.config(), &record, order_key, &skus, shipped_at)?;
         let (key, label) = (read.key.clone(), read.number.clone());
         Ok(Some(Observed::new(key, label, at, read).with_raw(record.evidence())))
-    }
-}
-
-impl Fulfillments {
-    /// Our key of the order that was fulfilled, if it is one of ours.
-    async fn key_of_order(&self, cx: &Context, order: &str) -> Result<Option<Key>> {
-        let orders = &self.0.config().orders;
-        let mut query = SuiteQl::new("SELECT id, externalid");
-        if let Some(field) = &orders.key_field {
-            query = query.then(", ").column(&Column::new(field)?).then(" AS ourkey");
-        }
-        let query = query.then(" FROM transaction WHERE id = ").bind(order);
-        let page = self.0.suiteql_page(cx, "netsuite.order_of_fulfillment", &query, 1, 0).await?;
-        let Some(row) = page.rows.first() else { return Ok(None) };
-        let key = row.get("ourkey").map(Key::from).or_else(|| row.get("externalid").and_then(key_of));
-        Ok(key.filter(|key| orders.owns(key.as_str())))
     }
 }

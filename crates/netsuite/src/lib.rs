@@ -1,5 +1,5 @@
-//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders and refunds in; stock, prices and
-//! fulfilments out; customers both ways. What only SOAP can do is behind the feature `soap`.
+//! Oracle NetSuite over SuiteTalk REST and SuiteQL for the roles of erp-core: orders and refunds in; stock, prices,
+//! fulfilments and invoices out; customers both ways. What only SOAP can do is behind the feature `soap`.
 //!
 //! ```
 //! use erp_core::prelude::*;
@@ -30,6 +30,7 @@
 //! | fulfilment sink | record service | a warehouse's shipments as item fulfilments, on the first open day |
 //! | movement sink | record service | a warehouse's receipts of purchase orders and returns as item receipts, its transfers as inventory transfers, on the first open day |
 //! | fulfilment source | SuiteQL, record service | item fulfilments that have shipped, with the parcels of all five package lists |
+//! | invoice source | SuiteQL, record service | invoices and cash sales that bill orders with a key of ours, once they are approved |
 //!
 //! # Our key
 //!
@@ -119,12 +120,14 @@ mod fieldcheck;
 mod filter;
 mod fulfillments;
 mod inventory;
+mod invoices;
 mod jobs;
 mod key;
 mod lookup;
 mod map;
 mod movements;
 mod orders;
+mod origin;
 mod permission;
 mod posting;
 mod prices;

@@ -5,7 +5,7 @@
 //! which is Oracle's permission usage sheet of 2024.1 and the record catalogue, as collected by the netsuite-permissions
 //! project.
 
-use crate::config::{GuestPolicy, NetsuiteConfig, OrderRecord, RefundDocument};
+use crate::config::{BilledBy, GuestPolicy, NetsuiteConfig, OrderRecord, RefundDocument};
 use erp_core::connector::Need;
 use std::fmt;
 
@@ -310,6 +310,22 @@ const WRITE_MOVEMENTS: &[Want] = &[
     RECEIVE,
     want("TRAN_INVTRNFR", Level::Create, "transfer stock", Trial::Form("inventoryTransfer")),
 ];
+const READ_BILLS: Want = want("TRAN_CUSTINVC", Level::View, "read invoices", Trial::List("invoice"));
+const READ_INVOICES: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, FIND_TRANSACTIONS, READ_DELETIONS, READ_ORDERS, READ_BILLS];
+const READ_SALES_OF_ORDERS: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, FIND_TRANSACTIONS, READ_DELETIONS, READ_ORDERS, READ_CASH_SALES];
+const READ_EITHER: &[Want] = &[
+    READ_ITEMS,
+    READ_CURRENCIES,
+    FIND_TRANSACTIONS,
+    READ_DELETIONS,
+    READ_ORDERS,
+    READ_BILLS,
+    READ_CASH_SALES,
+];
+const READ_SALES: &[Want] =
+    &[READ_ITEMS, READ_CURRENCIES, FIND_TRANSACTIONS, READ_DELETIONS, READ_CASH_SALES];
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
@@ -329,6 +345,7 @@ pub(crate) fn wants(need: Need, config: &NetsuiteConfig) -> Option<Vec<Want>> {
         Need::WriteFulfillments => WRITE_FULFILLMENTS,
         Need::WriteRefunds => refund_wants(config),
         Need::WriteMovements => WRITE_MOVEMENTS,
+        Need::ReadInvoices => invoice_wants(config),
         _ => return None,
     };
     Some(readable(config, wants.to_vec()))
@@ -360,6 +377,17 @@ fn refund_wants(config: &NetsuiteConfig) -> &'static [Want] {
         (OrderRecord::CashSale, _) => REFUND_CASH_SALES,
         (OrderRecord::SalesOrder, RefundDocument::CashRefund) => WRITE_CASH_REFUNDS,
         (OrderRecord::SalesOrder, RefundDocument::CreditMemo) => WRITE_CREDITS,
+    }
+}
+
+/// What invoices ask for, by the documents that this configuration reads.
+pub(crate) fn invoice_wants(config: &NetsuiteConfig) -> &'static [Want] {
+    let record = config.orders.record;
+    match (record, config.invoices.billed_by(record)) {
+        (OrderRecord::CashSale, _) => READ_SALES,
+        (OrderRecord::SalesOrder, BilledBy::Invoices) => READ_INVOICES,
+        (OrderRecord::SalesOrder, BilledBy::CashSales) => READ_SALES_OF_ORDERS,
+        (OrderRecord::SalesOrder, BilledBy::Both) => READ_EITHER,
     }
 }
 
@@ -395,6 +423,7 @@ mod tests {
             Need::ReadFulfillments,
             Need::WriteRefunds,
             Need::WriteMovements,
+            Need::ReadInvoices,
         ];
         let account = crate::AccountId::new("1234567").unwrap();
         let mut config = NetsuiteConfig::new(account, crate::NetsuiteAuth::tba("c", "s", "t", "s"));

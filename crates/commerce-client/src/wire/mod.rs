@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod credit;
 pub mod customer;
 pub mod inventory;
+pub mod invoice;
 pub mod lenient;
 pub mod order;
 pub mod page;

@@ -139,6 +139,8 @@ pub struct ItemRow {
     #[serde(deserialize_with = "lenient::amount")]
     pub qty_shipped: Option<Decimal>,
     #[serde(deserialize_with = "lenient::amount")]
+    pub qty_invoiced: Option<Decimal>,
+    #[serde(deserialize_with = "lenient::amount")]
     pub qty_refunded: Option<Decimal>,
     #[serde(deserialize_with = "lenient::amount")]
     pub qty_canceled: Option<Decimal>,

@@ -5,6 +5,7 @@ mod customers;
 mod emulator;
 mod fake;
 mod feed;
+mod invoices;
 mod quirks;
 mod refunds;
 mod wire;

@@ -6,8 +6,8 @@ use commerce_emulator::{
     CommerceEmulator, NewLine, NewOrder, Options, Quirk, Quirks, RefundWish, Seed, rows, sample,
 };
 use erp_core::model::{
-    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Order, Price,
-    PriceScope,
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Invoice,
+    InvoiceLine, InvoiceSubmission, Order, Price, PriceScope,
 };
 use erp_core::outcome::LineLink;
 use erp_core::prelude::*;
@@ -131,6 +131,7 @@ impl Harness for World {
             Spot::PutPrice => ("POST", "/V1/products/base-prices", 0),
             Spot::ReadCustomers => ("GET", "/V1/customers/", MARKS),
             Spot::CreateFulfillment => ("POST", "/ship", 0),
+            Spot::CreateInvoice => ("POST", "/invoice", 0),
             Spot::ReadRefunds => ("GET", "/V1/creditmemos", MARKS),
             _ => return false,
         };
@@ -277,6 +278,35 @@ impl Harness for World {
         let delivery = Fulfillment::new(key, number, "0000000001".into(), self.clock.now()).with_lines(lines);
         let item = FulfillmentSubmission::new(delivery, id.to_string().into(), links);
         Ok(item.with_location(Some(SOURCES[0].into())))
+    }
+
+    async fn billable(&self) -> Trial<InvoiceSubmission> {
+        let lines = vec![NewLine::new(SKUS[0], 2), NewLine::new(SKUS[1], 1)];
+        let id = did(self.emulator.world.place_order(NewOrder::new("default", "guest@example.test", lines)))?;
+        let order = self.emulator.world.order(id).ok_or_else(|| Failure("the order is gone".to_owned()))?;
+        let (mut lines, mut links) = (Vec::new(), Vec::new());
+        for (index, item) in order.top_rows().enumerate() {
+            let native_line = (index + 1).to_string();
+            links.push(LineLink { line: item.item_id.to_string().into(), native_line: native_line.clone() });
+            let net = (item.row_total - item.discount).order;
+            let line = InvoiceLine::new(native_line, item.sku.as_str(), item.open_to_invoice(), net);
+            lines.push(line.with_tax(Some(item.tax.order)));
+        }
+        let number = format!("INV{}", self.next());
+        let key = Key::from(format!("elsewhere:{number}"));
+        let currency = Currency::new(&order.currency.1)?;
+        let sums = order.sums;
+        let invoice = Invoice::new(key, number, "7".into(), self.clock.now(), currency)
+            .with_lines(lines)
+            .with_charges(sums.shipping.order, Decimal::ZERO, Decimal::ZERO, sums.tax.order);
+        Ok(InvoiceSubmission::new(invoice, id.to_string().into(), links))
+    }
+
+    async fn invoices(&self, key: &Key) -> Trial<usize> {
+        let marker = format!("[bill {key}]");
+        let held = self.emulator.world.invoices();
+        let of_key = |comment: &String| comment.contains(&marker);
+        Ok(held.iter().filter(|invoice| invoice.comment.as_ref().is_some_and(of_key)).count())
     }
 
     async fn post_refund(&self) -> Trial<Key> {

@@ -14,8 +14,8 @@ use sync_engine::release::{ReleasePolicy, ReleaseWhen, Start};
 use sync_engine::trigger::Trigger;
 use toml::Value;
 
-const RECORDS: [&str; 7] =
-    ["orders", "customers", "inventory", "prices", "fulfillments", "refunds", "movements"];
+const RECORDS: [&str; 8] =
+    ["orders", "customers", "inventory", "prices", "fulfillments", "refunds", "movements", "invoices"];
 const LATER: [&str; 2] = ["companies", "products"];
 
 /// One flow.
@@ -113,6 +113,17 @@ pub enum Moves {
         /// Places of the source and what they are in the target; others are called the same.
         locations: Vec<(String, String)>,
     },
+    /// What was billed, told to the shop.
+    Invoices {
+        /// Which invoices it takes.
+        start: Start,
+        /// The flow whose orders are billed.
+        orders_by: Option<String>,
+        /// The shop takes the money of each.
+        capture: bool,
+        /// Buyers are told of what was billed at most so long ago.
+        notify_within: Option<Duration>,
+    },
 }
 
 impl Moves {
@@ -126,6 +137,7 @@ impl Moves {
             Self::Fulfillments { .. } => "fulfillments",
             Self::Refunds { .. } => "refunds",
             Self::Movements { .. } => "movements",
+            Self::Invoices { .. } => "invoices",
         }
     }
 }
@@ -153,6 +165,7 @@ impl FlowConfig {
             "fulfillments" => fulfillments(&mut section)?,
             "refunds" => refunds(&mut section)?,
             "movements" => movements(&mut section)?,
+            "invoices" => invoices(&mut section)?,
             later if LATER.contains(&later) => {
                 let why =
                     format!("flows of {later} are not in this build yet; there are {}", RECORDS.join(", "));
@@ -168,7 +181,8 @@ impl FlowConfig {
             }
         }
         if section.has("start") {
-            return Err(section.bad("start", "belongs to flows of orders, customers, refunds and movements"));
+            let why = "belongs to flows of orders, customers, refunds, movements and invoices";
+            return Err(section.bad("start", why));
         }
         section.done()?;
         Ok(Self { name: name.to_owned(), from, to, triggers, late_after, guests, moves })
@@ -296,6 +310,12 @@ fn uncounted(section: &mut Section, records: &str) -> Result<Start, Failure> {
         return Err(section.bad("start", why));
     }
     Ok(start)
+}
+
+fn invoices(section: &mut Section) -> Result<Moves, Failure> {
+    let start = uncounted(section, "invoices")?;
+    let (orders_by, capture) = (section.text("orders_by")?, section.yes("capture")?);
+    Ok(Moves::Invoices { start, orders_by, capture, notify_within: section.span("notify_within")? })
 }
 
 const START: &str = "say start = \"now\", a time such as \"2026-11-01\", or { after = { default = \"000123456\" } }, so that the first run does not post years of history";

@@ -93,6 +93,10 @@ fn meaning(flow: &FlowConfig) -> String {
         Moves::Movements { start, locations } => {
             format!("; {}{}", taken("what moved", start), named(locations))
         }
+        Moves::Invoices { start, capture, .. } => {
+            let money = if *capture { "the shop takes their money" } else { "no money is taken" };
+            format!("; {}; {money}", taken("invoices billed", start))
+        }
         _ => String::new(),
     };
     format!(
@@ -157,6 +161,9 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
             Moves::Fulfillments { .. } => format!("{reads} to ask for deliveries for {}", flow.name),
             Moves::Refunds { .. } => format!("{reads} to ask for refunds for {}", flow.name),
             Moves::Movements { .. } => format!("{reads} to ask for movements for {}", flow.name),
+            Moves::Invoices { .. } => {
+                format!("{reads} to ask for invoices for {}, and 2 for each that changed", flow.name)
+            }
         }
     } else if flow.to == system {
         match flow.moves {
@@ -177,6 +184,9 @@ fn cost(plan: &Plan<'_>, flow: &FlowConfig, system: &str) -> Result<Option<Strin
             Moves::Fulfillments { .. } => format!("about 3 for each delivery of {}", flow.name),
             Moves::Refunds { .. } => format!("about 12 for each refund of {}", flow.name),
             Moves::Movements { .. } => format!("about 3 for each movement of {}", flow.name),
+            Moves::Invoices { .. } => {
+                format!("about 4 for each invoice of {} (look up, compare, create, read back)", flow.name)
+            }
         }
     } else {
         return Ok(None);

@@ -26,8 +26,8 @@ use sync_engine::ledger::Select;
 const CHUNK: usize = 50;
 /// The longest line of a file of records.
 const LINE_MAX: usize = 32 << 20;
-const RECORDS: [&str; 7] =
-    ["orders", "inventory", "customers", "prices", "fulfillments", "refunds", "movements"];
+const RECORDS: [&str; 8] =
+    ["orders", "inventory", "customers", "prices", "fulfillments", "refunds", "movements", "invoices"];
 
 fn door<T>(system: &str, door: Option<T>, what: &str) -> Result<T, Failure> {
     door.ok_or_else(|| Failure::usage(format!("{system} {what}")))
@@ -70,6 +70,10 @@ pub(super) async fn read(config: &Config, args: &cli::Read, out: &mut Out<'_>) -
         "movements" => {
             let source = door(system, connector.movement_source(), "gives no movements of stock")?;
             feed(source.movement_changes(&cx, since), limit, out).await
+        }
+        "invoices" => {
+            let source = door(system, connector.invoice_source(), "gives no invoices")?;
+            feed(source.invoice_changes(&cx, since), limit, out).await
         }
         "inventory" => {
             let source = door(system, connector.inventory_source(), "gives no stock")?;

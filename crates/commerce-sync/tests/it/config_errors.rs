@@ -199,6 +199,15 @@ fn each_algorithm_of_netsuite_is_known_and_then_its_key_is_looked_at() {
     }
 }
 
+/// The verdict on a flow of `record` beside that of orders.
+fn with_flow(record: &str, from: &str, to: &str, more: &str) -> (u8, String, String) {
+    let flow = format!(
+        "[flows.{record}]\nrecord = \"{record}\"\nfrom = \"{from}\"\nto = \"{to}\"\nevery = \"15m\"\n{more}"
+    );
+    let whole = NETSUITE.replace("auth = { type = \"oauth2\", client_id = \"c\", certificate_id = \"k\", algorithm = \"ES256\", private_key = \"hunter2\" }", "auth = { type = \"tba\", consumer_key = \"a\", consumer_secret = \"hunter2\", token = \"b\", token_secret = \"hunter2\" }");
+    check(&format!("{whole}{flow}"))
+}
+
 #[test]
 fn a_flow_of_movements_is_told_what_it_lacks() {
     let flow = |from: &str, more: &str| {
@@ -224,13 +233,6 @@ fn a_flow_of_movements_is_told_what_it_lacks() {
 
 #[test]
 fn a_flow_of_refunds_is_told_what_it_lacks() {
-    let flow = |from: &str, to: &str, start: &str| {
-        let flow = format!(
-            "[flows.refunds]\nrecord = \"refunds\"\nfrom = \"{from}\"\nto = \"{to}\"\nevery = \"15m\"\n{start}"
-        );
-        let whole = NETSUITE.replace("auth = { type = \"oauth2\", client_id = \"c\", certificate_id = \"k\", algorithm = \"ES256\", private_key = \"hunter2\" }", "auth = { type = \"tba\", consumer_key = \"a\", consumer_secret = \"hunter2\", token = \"b\", token_secret = \"hunter2\" }");
-        check(&format!("{whole}{flow}"))
-    };
     let start = "start = \"now\"\n";
     for (from, to, start, says) in [
         ("shop", "netsuite", "", "so that the first run does not post years of history"),
@@ -238,8 +240,31 @@ fn a_flow_of_refunds_is_told_what_it_lacks() {
         ("netsuite", "shop", start, "gives no refunds"),
         ("shop", "shop", start, "takes no refunds"),
     ] {
-        let (code, _, err) = flow(from, to, start);
+        let (code, _, err) = with_flow("refunds", from, to, start);
         assert_eq!(code, 2, "{err}");
         assert!(err.contains(says), "{err} should say {says}");
     }
+}
+
+#[test]
+fn a_flow_of_invoices_is_told_what_it_lacks_and_is_taken_when_it_lacks_nothing() {
+    let start = "start = \"now\"\n";
+    for (from, to, more, says) in [
+        ("netsuite", "shop", "", "so that the first run does not post years of history"),
+        ("netsuite", "shop", "start = { after = { default = \"7\" } }\n", "for invoices"),
+        ("shop", "netsuite", start, "gives no invoices"),
+        ("netsuite", "netsuite", start, "takes no invoices"),
+        ("netsuite", "shop", "start = \"now\"\ncapture = \"yes\"\n", "capture"),
+        ("netsuite", "shop", "start = \"now\"\nlocations = { a = \"b\" }\n", "locations"),
+        ("netsuite", "shop", "start = \"now\"\norders_by = \"nobody\"\n", "nobody"),
+    ] {
+        let (code, _, err) = with_flow("invoices", from, to, more);
+        assert_eq!(code, 2, "{more}: {err}");
+        assert!(err.contains(says), "{err} should say {says}");
+    }
+    let whole = "start = \"2026-11-01\"\norders_by = \"orders\"\ncapture = true\nnotify_within = \"2d\"\n";
+    let (code, out, err) = with_flow("invoices", "netsuite", "shop", whole);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("invoices billed since 2026-11-01"), "{out}");
+    assert!(out.contains("the shop takes their money"), "{out}");
 }

@@ -34,7 +34,7 @@
 //! | | |
 //! | --- | --- |
 //! | orders | `GET orders`, `orders/{id}`, `orders/{id}/statuses`, `orders/{id}/comments`; `POST orders` (existing ones only), `orders/{id}/comments`, `cancel`, `hold`, `unhold` |
-//! | documents | `POST order/{id}/ship`, `order/{id}/invoice`, `shipment/track`; `GET shipments`, `shipment/{id}`, `invoices`, `creditmemos`, `creditmemo/{id}` |
+//! | documents | `POST order/{id}/ship`, `order/{id}/invoice`, `shipment/track`; `GET shipments`, `shipment/{id}`, `invoices`, `invoices/{id}`, `creditmemos`, `creditmemo/{id}` |
 //! | stock | `GET` and `POST inventory/source-items`, `POST inventory/source-items-delete`, `GET inventory/sources`, `sources/{code}`, `stocks`, `stock-source-links`, `stock-resolver/website/{code}`, `get-product-salable-quantity/{sku}/{stock}`, `are-products-salable`, `export-stock-salable-qty/website/{code}` |
 //! | catalogue | `GET products`, `products/{sku}`; `products/base-prices`, `base-prices-information`, `tier-prices` (`POST`, `PUT`), `tier-prices-information`, `tier-prices-delete` |
 //! | customers | `GET customers/search`, `customers/{id}`, `POST customers`, `PUT customers/{id}`, `GET customerGroups/search`, `company`, `company/{id}` |

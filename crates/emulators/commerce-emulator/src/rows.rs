@@ -535,10 +535,25 @@ pub struct Invoice {
     pub store_id: i64,
     /// 1 open, 2 paid.
     pub state: i64,
+    /// Base currency and order currency.
+    #[serde(default)]
+    pub currency: (String, String),
     /// Order item ids and quantities.
     pub items: Vec<(i64, Decimal)>,
-    /// Sum.
+    /// Sum to pay.
     pub grand_total: Dual,
+    /// Paid by gift card.
+    #[serde(default)]
+    pub gift_cards: Dual,
+    /// Whether the money was to be taken with it.
+    #[serde(default)]
+    pub capture: bool,
+    /// Whether the buyer was told.
+    #[serde(default)]
+    pub notified: bool,
+    /// Comment.
+    #[serde(default)]
+    pub comment: Option<String>,
     /// When.
     pub created_at: Timestamp,
 }

@@ -167,7 +167,9 @@ fn settle(shop: &Shop, order: &mut Order, now: Timestamp) -> Vec<Change> {
     order.sums.invoiced = order.sums.grand_total;
     order.sums.paid = order.sums.grand_total;
     order.payment.paid = Some(order.sums.grand_total);
-    vec![Change::Invoice(new_invoice(shop, order, items, total, 2, now))]
+    let mut invoice = new_invoice(shop, order, items, total, 2, now);
+    (invoice.gift_cards, invoice.capture) = (order.sums.gift_cards, true);
+    vec![Change::Invoice(invoice)]
 }
 
 fn new_invoice(
@@ -186,10 +188,24 @@ fn new_invoice(
         order_id: order.entity_id,
         store_id: order.store_id,
         state,
+        currency: (order.currency.0.clone(), order.currency.1.clone()),
         items,
         grand_total,
+        gift_cards: Dual::ZERO,
+        capture: false,
+        notified: false,
+        comment: None,
         created_at: now,
     }
+}
+
+/// What is asked of an invoice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InvoiceWish {
+    pub(crate) items: Quantities,
+    pub(crate) capture: bool,
+    pub(crate) notify: bool,
+    pub(crate) comment: Option<String>,
 }
 
 /// The late payment: `pending_payment` or `payment_review` becomes `processing`; an authorised card is captured.
@@ -422,13 +438,7 @@ pub(crate) fn ship(shop: &Shop, id: i64, wish: ShipWish, now: Timestamp) -> Deci
 }
 
 /// Invoices. The invoice is paid if the method is offline or `capture` is asked for, else open.
-pub(crate) fn invoice(
-    shop: &Shop,
-    id: i64,
-    asked: &Quantities,
-    capture: bool,
-    now: Timestamp,
-) -> Decided<i64> {
+pub(crate) fn invoice(shop: &Shop, id: i64, wish: InvoiceWish, now: Timestamp) -> Decided<i64> {
     let old = find(shop, id)?;
     let refuse = |reasons: Vec<String>| {
         Refusal::bad(format!("Invoice Document Validation Error(s):\n{}", reasons.join("\n")))
@@ -437,8 +447,9 @@ pub(crate) fn invoice(
         return Err(refuse(vec![reason]));
     }
     let rows: Vec<i64> = old.top_rows().map(|item| item.item_id).collect();
-    let items = wanted(old, asked, Item::open_to_invoice, &rows, ("an invoice", "invoice", "uninvoiced"))
-        .map_err(refuse)?;
+    let items =
+        wanted(old, &wish.items, Item::open_to_invoice, &rows, ("an invoice", "invoice", "uninvoiced"))
+            .map_err(refuse)?;
     let mut order = old.clone();
     let mut goods = Dual::ZERO;
     for item in &mut order.items {
@@ -460,14 +471,18 @@ pub(crate) fn invoice(
     // The last invoice takes whatever is left, so that the invoices of an order add up to it.
     let total = if whole { order.sums.grand_total - order.sums.invoiced } else { goods + shipping };
     order.sums.invoiced = order.sums.invoiced + total;
-    let paid = capture || order.payment.authorized.is_none();
+    let paid = wish.capture || order.payment.authorized.is_none();
     if paid {
         order.sums.paid = order.sums.paid + total;
         order.payment.paid = Some(order.payment.paid.unwrap_or_default() + total);
     }
     progress(&mut order);
     order.updated_at = now;
-    let invoice = new_invoice(shop, &order, items, total, if paid { 2 } else { 1 }, now);
+    let mut invoice = new_invoice(shop, &order, items, total, if paid { 2 } else { 1 }, now);
+    if whole {
+        invoice.gift_cards = order.sums.gift_cards;
+    }
+    (invoice.capture, invoice.notified, invoice.comment) = (wish.capture, wish.notify, wish.comment);
     let id = invoice.entity_id;
     let mut changes = amend(old, order);
     changes.push(Change::Invoice(invoice));

@@ -385,6 +385,33 @@ impl NetsuiteWorld {
         self.change("itemFulfillment", fulfilment, |doc| doc.set("shipStatus", Val::Ref(status.to_owned())))
     }
 
+    /// Moves a bill to another status: `D` waits for approval, `V` is voided, which takes all of its amounts away.
+    ///
+    /// # Errors
+    /// What NetSuite would say.
+    pub fn set_bill_status(&self, record: &str, id: u64, status: &str) -> Result<(), String> {
+        const SUMS: [&str; 7] = [
+            "subtotal",
+            "discountTotal",
+            "shippingCost",
+            "handlingCost",
+            "taxTotal",
+            "total",
+            "amountRemaining",
+        ];
+        self.change(record, id, |doc| {
+            doc.set("status", Val::Ref(status.to_owned()));
+            if status == "V" {
+                for name in SUMS {
+                    doc.set(name, Val::Num(Decimal::ZERO));
+                }
+                for line in doc.lines_mut("item") {
+                    line.set("amount", Val::Num(Decimal::ZERO));
+                }
+            }
+        })
+    }
+
     /// Makes a record from another by the transform between them; everything that is open is taken. Returns its internal id.
     ///
     /// # Errors

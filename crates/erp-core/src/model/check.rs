@@ -31,7 +31,9 @@ impl Allowance {
         Self { per_line: coin / Decimal::TWO, per_document: coin }
     }
 
-    pub(super) fn covers(&self, gap: Decimal, summands: usize) -> bool {
+    /// Whether a gap between a figure and the sum of so many parts is within it.
+    #[must_use]
+    pub fn covers(&self, gap: Decimal, summands: usize) -> bool {
         let lines = Decimal::from(u64::try_from(summands).unwrap_or(u64::MAX));
         gap.abs() <= self.per_document.saturating_add(self.per_line.saturating_mul(lines))
     }

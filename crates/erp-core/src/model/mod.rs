@@ -9,6 +9,7 @@ mod customer;
 mod fulfillment;
 mod holding;
 mod inventory;
+mod invoice;
 mod movement;
 mod order;
 mod price;
@@ -20,6 +21,7 @@ pub use customer::{Customer, CustomerIdentity, CustomerKind, CustomerPatch};
 pub use fulfillment::{Fulfillment, FulfillmentLine, FulfillmentSubmission, Tracking};
 pub use holding::{Components, Difference, HeldLine, HeldState, Holding};
 pub use inventory::{Basis, InventoryLevel, InventoryPut, InventoryQuery};
+pub use invoice::{Invoice, InvoiceLine, InvoiceSubmission};
 pub use movement::{MovementLine, MovementRoute, ReceiptOf, StockMovement};
 pub use order::OrderLine;
 pub use order::{

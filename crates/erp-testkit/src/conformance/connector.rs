@@ -36,6 +36,8 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("refund_sink", stated.refund_sink.is_some(), connector.refund_sink().is_some()),
         ("movement_source", stated.movement_source.is_some(), connector.movement_source().is_some()),
         ("movement_sink", stated.movement_sink.is_some(), connector.movement_sink().is_some()),
+        ("invoice_source", stated.invoice_source.is_some(), connector.invoice_source().is_some()),
+        ("invoice_sink", stated.invoice_sink.is_some(), connector.invoice_sink().is_some()),
         ("event_receiver", stated.event_receiver.is_some(), connector.event_receiver().is_some()),
     ] {
         ensure!(promised == open, "{role}: stated {promised}, door open {open}");
@@ -48,6 +50,7 @@ fn capabilities_agree_with_doors(bench: &Bench) -> Verdict {
         ("fulfillment_sink", stated.fulfillment_sink),
         ("refund_sink", stated.refund_sink),
         ("movement_sink", stated.movement_sink),
+        ("invoice_sink", stated.invoice_sink),
     ] {
         let usable = sink.is_none_or(|sink| sink.bulk_limit > 0 && sink.concurrency > 0);
         ensure!(usable, "{role}: a bulk limit or concurrency of 0 lets nothing through");
@@ -103,6 +106,8 @@ fn needs(bench: &Bench) -> Vec<Need> {
         (stated.refund_sink.is_some(), Need::WriteRefunds),
         (stated.movement_source.is_some(), Need::ReadMovements),
         (stated.movement_sink.is_some(), Need::WriteMovements),
+        (stated.invoice_source.is_some(), Need::ReadInvoices),
+        (stated.invoice_sink.is_some(), Need::WriteInvoices),
     ] {
         if promised {
             needs.push(need);

@@ -24,6 +24,7 @@ pub(super) enum Line {
     Fulfillments,
     Refunds,
     Movements,
+    Invoices,
 }
 
 /// An event without its record.
@@ -137,6 +138,10 @@ impl Line {
                 let source = Bench::open(connector.movement_source())?;
                 drain(source.movement_changes(cx, since)).await
             }
+            Self::Invoices => {
+                let source = Bench::open(connector.invoice_source())?;
+                drain(source.invoice_changes(cx, since)).await
+            }
         }
     }
 
@@ -149,6 +154,7 @@ impl Line {
             Self::Fulfillments => harness.post_delivery().await,
             Self::Refunds => harness.post_refund().await,
             Self::Movements => harness.post_movement().await,
+            Self::Invoices => harness.post_invoice().await,
             Self::Inventory => Err(Failure("products are there from the start".to_owned())),
         }
     }
@@ -177,6 +183,7 @@ impl Line {
             Self::Fulfillments => Spot::ReadFulfillments,
             Self::Refunds => Spot::ReadRefunds,
             Self::Movements => Spot::ReadMovements,
+            Self::Invoices => Spot::ReadInvoices,
         }
     }
 
@@ -188,6 +195,7 @@ impl Line {
             Self::Fulfillments => stated.fulfillment_source,
             Self::Refunds => stated.refund_source,
             Self::Movements => stated.movement_source,
+            Self::Invoices => stated.invoice_source,
             Self::Customers => return true,
         };
         source.is_some_and(|source| source.delta != DeltaKind::FullScan)
@@ -301,6 +309,10 @@ pub(super) async fn streams_are_lazy(bench: &Bench, line: Line) -> Verdict {
         Line::Movements => {
             let source = Bench::open(connector.movement_source())?;
             peek(bench, source.movement_changes(cx, None), before).await?;
+        }
+        Line::Invoices => {
+            let source = Bench::open(connector.invoice_source())?;
+            peek(bench, source.invoice_changes(cx, None), before).await?;
         }
     }
     line.read(bench, None).await?.whole().map(drop)

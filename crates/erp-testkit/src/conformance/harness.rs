@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
 use erp_core::model::{
-    Customer, FulfillmentSubmission, InventoryLevel, Order, OrderSubmission, Price, RefundSubmission,
-    RouteTarget, StockMovement,
+    Customer, FulfillmentSubmission, InventoryLevel, InvoiceSubmission, Order, OrderSubmission, Price,
+    RefundSubmission, RouteTarget, StockMovement,
 };
 use erp_core::money::{Currency, Money};
 use erp_core::roles::{RecordKind, RequestParts};
@@ -68,6 +68,10 @@ pub enum Spot {
     ReadMovements,
     /// The creates that a movement of stock takes in a sink, each of them.
     CreateMovement,
+    /// A page of invoices.
+    ReadInvoices,
+    /// The creates that an invoice takes in a sink, each of them.
+    CreateInvoice,
 }
 
 fn lacking<T>(what: &str) -> Verdict<T> {
@@ -260,6 +264,22 @@ pub trait Harness: fmt::Debug + Send + Sync + 'static {
     /// How many movements of stock the sink's world holds under a key.
     async fn movements(&self, _key: &Key) -> Verdict<usize> {
         lacking("count movements of stock")
+    }
+
+    /// Bills an order in an invoice source; returns the invoice's key.
+    async fn post_invoice(&self) -> Verdict<Key> {
+        lacking("bill an order")
+    }
+
+    /// Places an order of two lines or more in an invoice sink and returns a submission that bills all of it. Another one each
+    /// time.
+    async fn billable(&self) -> Verdict<InvoiceSubmission> {
+        lacking("place an order that can be billed")
+    }
+
+    /// How many invoices the sink's world holds under a key.
+    async fn invoices(&self, _key: &Key) -> Verdict<usize> {
+        lacking("count invoices")
     }
 
     /// What the world sends, genuine and just now, when a record of this kind has changed: head and body of the request.

@@ -26,6 +26,7 @@ mod feeds;
 mod fulfillments;
 mod harness;
 mod inventory;
+mod invoices;
 mod movements;
 mod order_sink;
 mod order_source;
@@ -107,6 +108,7 @@ fn all_rules() -> impl Iterator<Item = &'static Rule> {
         fulfillments::RULES,
         refunds::RULES,
         movements::RULES,
+        invoices::RULES,
         events::RULES,
     ];
     roles.into_iter().flatten()

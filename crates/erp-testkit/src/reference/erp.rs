@@ -1,6 +1,7 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
+use super::invoices::Bill;
 use super::movements::Awaited;
 use super::system::{Moment, System, Twist, World};
 use erp_core::Decimal;
@@ -38,6 +39,7 @@ pub(super) struct ErpState {
     pub(super) refunds: Vec<RefundSubmission>,
     pub(super) awaited: BTreeMap<NativeId, Awaited>,
     pub(super) movements: Vec<StockMovement>,
+    pub(super) bills: Vec<Bill>,
     pub(super) creates: BTreeMap<Key, usize>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) book: Book,
@@ -331,6 +333,7 @@ impl ReferenceErp {
             refunds: Vec::new(),
             awaited: BTreeMap::new(),
             movements: Vec::new(),
+            bills: Vec::new(),
             creates: BTreeMap::new(),
             jobs: BTreeMap::new(),
             book: Book::default(),

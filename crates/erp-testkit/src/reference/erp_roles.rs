@@ -34,6 +34,7 @@ impl Connector for ReferenceErp {
         capabilities.fulfillment_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities.refund_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
         capabilities.movement_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
+        capabilities.invoice_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
         capabilities.price_source = Some(SourceCapability::new(DeltaKind::FullScan, false, page));
         capabilities.customer_store =
             Some(SinkCapability::new(Idempotency::UniqueExternalId, horizon).with_revise());
@@ -58,6 +59,9 @@ impl Connector for ReferenceErp {
         Some(Arc::new(self.clone()))
     }
     fn movement_sink(&self) -> Option<Arc<dyn MovementSink>> {
+        Some(Arc::new(self.clone()))
+    }
+    fn invoice_source(&self) -> Option<Arc<dyn InvoiceSource>> {
         Some(Arc::new(self.clone()))
     }
     fn price_source(&self) -> Option<Arc<dyn PriceSource>> {

@@ -9,8 +9,9 @@ use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, NativeId, Sku};
 use erp_core::model::{
-    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, MovementLine,
-    Order, OrderSubmission, Price, ReceiptOf, RefundSubmission, StockMovement,
+    Basis, Customer, Fulfillment, FulfillmentLine, FulfillmentSubmission, InventoryLevel, Invoice,
+    InvoiceLine, InvoiceSubmission, MovementLine, Order, OrderSubmission, Price, ReceiptOf, RefundSubmission,
+    StockMovement,
 };
 use erp_core::money::Quantity;
 use erp_core::outcome::LineLink;
@@ -141,6 +142,8 @@ const fn ops(spot: Spot) -> &'static [&'static str] {
         Spot::CreateRefund => &["refunds.create"],
         Spot::ReadMovements => &["movements.page"],
         Spot::CreateMovement => &["movements.create"],
+        Spot::ReadInvoices => &["invoices.page"],
+        Spot::CreateInvoice => &["invoices.create"],
     }
 }
 
@@ -356,6 +359,40 @@ impl Harness for ReferenceHarness {
 
     async fn movements(&self, key: &Key) -> Verdict<usize> {
         Ok(self.erp_of().movements().iter().filter(|held| held.key == *key).count())
+    }
+
+    async fn post_invoice(&self) -> Verdict<Key> {
+        let erp = self.erp_of();
+        let key = erp.take_behind(Sample::new(self.next()).order_of(1), self.next());
+        let document = erp.documents_of(&key).pop();
+        let invoice = document.and_then(|document| erp.bill(&document.native_id));
+        invoice.ok_or_else(|| Failure("nothing could be billed".to_owned()))
+    }
+
+    async fn billable(&self) -> Verdict<InvoiceSubmission> {
+        let key = self.shop_of().place(Sample::new(self.next()).order_of(2));
+        let missing = || Failure("the order is gone".to_owned());
+        let order = self.shop_of().order_now(&key).ok_or_else(missing)?;
+        let (mut lines, mut links) = (Vec::new(), Vec::new());
+        for (index, line) in order.lines.iter().enumerate() {
+            let native_line = format!("{:06}", (index + 1) * 10);
+            links.push(LineLink { line: line.id.clone(), native_line: native_line.clone() });
+            let billed = InvoiceLine::new(native_line, line.sku.clone(), line.wanted(), line.net.order);
+            lines.push(billed.with_tax(Some(line.tax.order)));
+        }
+        let number = format!("7{:09}", self.next());
+        let invoice = Key::from(format!("elsewhere:{number}"));
+        let document = NativeId::from("0000000001");
+        let totals = order.totals;
+        let invoice = Invoice::new(invoice, number, document, self.clock.now(), order.currency)
+            .with_lines(lines)
+            .with_charges(totals.shipping.order, totals.fees.order, Decimal::ZERO, totals.tax.order);
+        let native = key.as_str().rsplit(':').next().unwrap_or_default();
+        Ok(InvoiceSubmission::new(invoice, NativeId::from(native), links))
+    }
+
+    async fn invoices(&self, key: &Key) -> Verdict<usize> {
+        Ok(self.shop_of().invoices().iter().filter(|held| held.invoice.key == *key).count())
     }
 
     async fn shipments(&self, key: &Key) -> Verdict<usize> {

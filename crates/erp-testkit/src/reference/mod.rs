@@ -33,6 +33,7 @@ mod events;
 mod faults;
 mod feed;
 mod harness;
+mod invoices;
 mod movements;
 mod prices;
 mod refunds;

@@ -1,6 +1,7 @@
 use super::customers::{Book, HasBook};
 use super::faults::CallFaults;
 use super::feed::Row;
+use super::invoices::Recorded;
 use super::system::{System, World};
 use erp_core::Decimal;
 use erp_core::feed::Version;
@@ -31,6 +32,7 @@ pub(super) struct ShopState {
     pub(super) last_order: u64,
     pub(super) last_shipment: u64,
     pub(super) refunds: Vec<Refund>,
+    pub(super) invoices: Vec<Recorded>,
     pub(super) stock: BTreeMap<(Sku, LocationId), Decimal>,
     pub(super) puts: Vec<StockPut>,
     pub(super) write_backs: Vec<OrderLink>,

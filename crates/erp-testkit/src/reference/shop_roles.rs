@@ -28,6 +28,7 @@ impl Connector for ReferenceShop {
             Some(SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(100, 4));
         capabilities.fulfillment_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
         capabilities.refund_source = Some(SourceCapability::new(DeltaKind::ModifiedSince, true, page));
+        capabilities.invoice_sink = Some(SinkCapability::new(Idempotency::LookupThenCreate, horizon));
         capabilities.price_sink =
             Some(SinkCapability::new(Idempotency::ResendSafe, horizon).with_bulk(100, 4));
         capabilities.customer_store =
@@ -50,6 +51,9 @@ impl Connector for ReferenceShop {
         Some(std::sync::Arc::new(self.clone()))
     }
     fn refund_source(&self) -> Option<std::sync::Arc<dyn RefundSource>> {
+        Some(std::sync::Arc::new(self.clone()))
+    }
+    fn invoice_sink(&self) -> Option<std::sync::Arc<dyn InvoiceSink>> {
         Some(std::sync::Arc::new(self.clone()))
     }
     fn price_sink(&self) -> Option<std::sync::Arc<dyn PriceSink>> {

@@ -77,6 +77,18 @@ impl Mutant {
         outcomes.into_iter().map(claim).collect()
     }
 
+    /// What was refused is taken.
+    fn taken(&self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        if !self.has("takes any order") {
+            return outcomes;
+        }
+        let taken = |outcome| match outcome {
+            Outcome::Failed(_) => Outcome::Applied(Receipt::new("1".into(), "1", Timestamp::EPOCH)),
+            other => other,
+        };
+        outcomes.into_iter().map(taken).collect()
+    }
+
     fn absent<T>(&self, read: Result<T>, nothing: T) -> Result<T> {
         if self.has("error is absence") { read.or(Ok(nothing)) } else { read }
     }
@@ -157,6 +169,12 @@ impl Connector for Mutant {
     }
     fn fulfillment_sink(&self) -> Option<Arc<dyn FulfillmentSink>> {
         self.inner.fulfillment_sink().map(|_| Arc::new(self.clone()) as Arc<dyn FulfillmentSink>)
+    }
+    fn invoice_source(&self) -> Option<Arc<dyn InvoiceSource>> {
+        self.inner.invoice_source().map(|_| Arc::new(self.clone()) as Arc<dyn InvoiceSource>)
+    }
+    fn invoice_sink(&self) -> Option<Arc<dyn InvoiceSink>> {
+        self.inner.invoice_sink().map(|_| Arc::new(self.clone()) as Arc<dyn InvoiceSink>)
     }
     fn refund_source(&self) -> Option<Arc<dyn RefundSource>> {
         self.inner.refund_source().map(|_| Arc::new(self.clone()) as Arc<dyn RefundSource>)
@@ -467,7 +485,7 @@ impl RefundSink for Mutant {
             }
         }
         let outcomes = self.outcomes(sink.submit_refunds(cx, &items).await);
-        if self.has("takes any order") { taken(outcomes) } else { outcomes }
+        self.taken(outcomes)
     }
 
     async fn find_refund(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
@@ -507,6 +525,14 @@ impl Mutant {
         item
     }
 }
+impl InvoiceSource for Mutant {
+    fn invoice_changes(&self, cx: &Context, since: Option<Watermark>) -> Feed<Invoice> {
+        self.eager(cx);
+        let resumed = since.is_some();
+        let source = self.inner.invoice_source().unwrap();
+        self.feed(source.invoice_changes(cx, self.mark(since)), resumed)
+    }
+}
 
 #[async_trait]
 impl MovementSink for Mutant {
@@ -518,7 +544,7 @@ impl MovementSink for Mutant {
         }
         let items: Vec<_> = items.iter().map(|item| self.bent(item)).collect();
         let outcomes = self.outcomes(sink.submit_movements(cx, &items).await);
-        if self.has("takes any order") { taken(outcomes) } else { outcomes }
+        self.taken(outcomes)
     }
 
     async fn find_movement(&self, cx: &Context, movement: &StockMovement) -> Result<Found> {
@@ -526,12 +552,35 @@ impl MovementSink for Mutant {
         self.absent(found, Found::Absent)
     }
 }
+#[async_trait]
+impl InvoiceSink for Mutant {
+    async fn submit_invoices(&self, cx: &Context, items: &[InvoiceSubmission]) -> Vec<Outcome> {
+        let sink = self.inner.invoice_sink().unwrap();
+        let mut items = items.to_vec();
+        if self.has("asks for nothing") {
+            let _ = sink.find_invoice(cx, &"x".into(), &"1".into()).await;
+        }
+        for item in &mut items {
+            if self.has("a key each") {
+                item.invoice.key = Key::from(format!("{}-{}", item.invoice.key, self.next()));
+            }
+            if self.has("a key for each order") {
+                item.invoice.key = Key::from(format!("order {}", item.order));
+            }
+            if self.has("adds up anew") {
+                item.invoice = item.invoice.clone().with_lines(item.invoice.lines.clone());
+            }
+            let too_much = |line: &&mut InvoiceLine| line.quantity > Decimal::ONE_HUNDRED;
+            if let Some(line) = item.invoice.lines.iter_mut().find(too_much).filter(|_| self.has("cuts")) {
+                line.quantity -= Decimal::ONE_HUNDRED;
+            }
+        }
+        let outcomes = self.outcomes(sink.submit_invoices(cx, &items).await);
+        self.taken(outcomes)
+    }
 
-/// What failed, told as done.
-fn taken(outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    let taken = |outcome| match outcome {
-        Outcome::Failed(_) => Outcome::Applied(Receipt::new("1".into(), "1", Timestamp::EPOCH)),
-        other => other,
-    };
-    outcomes.into_iter().map(taken).collect()
+    async fn find_invoice(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
+        let found = self.inner.invoice_sink().unwrap().find_invoice(cx, key, order).await;
+        self.absent(found, Found::Absent)
+    }
 }

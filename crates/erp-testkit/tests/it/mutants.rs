@@ -6,7 +6,8 @@ use erp_core::Decimal;
 use erp_core::connector::Connector;
 use erp_core::id::{Key, LocationId, Sku};
 use erp_core::model::{
-    Customer, FulfillmentSubmission, InventoryLevel, Order, Price, RefundSubmission, StockMovement,
+    Customer, FulfillmentSubmission, InventoryLevel, InvoiceSubmission, Order, Price, RefundSubmission,
+    StockMovement,
 };
 use erp_core::roles::{RecordKind, RequestParts};
 use erp_testkit::conformance::{self, Harness, Spot, Verdict};
@@ -98,6 +99,15 @@ impl Harness for Sabotaged {
     async fn shipments(&self, key: &Key) -> Verdict<usize> {
         self.inner.shipments(key).await
     }
+    async fn post_invoice(&self) -> Verdict<Key> {
+        self.inner.post_invoice().await
+    }
+    async fn billable(&self) -> Verdict<InvoiceSubmission> {
+        self.inner.billable().await
+    }
+    async fn invoices(&self, key: &Key) -> Verdict<usize> {
+        self.inner.invoices(key).await
+    }
     async fn post_refund(&self) -> Verdict<Key> {
         self.inner.post_refund().await
     }
@@ -150,6 +160,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_source::snapshot_is_bracketed",
             "refund_source::snapshot_is_bracketed",
             "movement_source::snapshot_is_bracketed",
+            "invoice_source::snapshot_is_bracketed",
         ],
     ),
     (
@@ -160,6 +171,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_source::resume_from_each_checkpoint_never_skips",
             "refund_source::resume_from_each_checkpoint_never_skips",
             "movement_source::resume_from_each_checkpoint_never_skips",
+            "invoice_source::resume_from_each_checkpoint_never_skips",
         ],
     ),
     (
@@ -170,6 +182,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_source::foreign_watermark_is_expired",
             "refund_source::foreign_watermark_is_expired",
             "movement_source::foreign_watermark_is_expired",
+            "invoice_source::foreign_watermark_is_expired",
         ],
     ),
     (
@@ -180,6 +193,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_source::break_then_resume_is_complete",
             "refund_source::break_then_resume_is_complete",
             "movement_source::break_then_resume_is_complete",
+            "invoice_source::break_then_resume_is_complete",
             "inventory_source::a_broken_scan_says_so",
             "order_sink::broken_statement_says_so",
             "price_source::a_broken_scan_says_so",
@@ -194,6 +208,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_source::streams_start_when_polled",
             "refund_source::streams_start_when_polled",
             "movement_source::streams_start_when_polled",
+            "invoice_source::streams_start_when_polled",
         ],
     ),
     ("no poison", &["order_source::one_unreadable_order_does_not_end_the_feed"]),
@@ -218,6 +233,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_sink::a_failed_look_up_is_never_absent",
             "refund_sink::a_failed_look_up_is_never_absent",
             "movement_sink::a_failed_look_up_is_never_absent",
+            "invoice_sink::a_failed_look_up_is_never_absent",
             "inventory_source::a_broken_scan_says_so",
         ],
     ),
@@ -252,6 +268,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_sink::lost_answer_is_unknown_and_find_tells",
             "refund_sink::answer_lost_at_any_step_is_found_and_never_doubled",
             "movement_sink::answer_lost_at_any_step_is_found_and_never_doubled",
+            "invoice_sink::answer_lost_at_any_step_is_found_and_never_doubled",
         ],
     ),
     ("loses a line", &["order_sink::submit_then_find_holds_the_same"]),
@@ -267,6 +284,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_sink::nothing_in_nothing_out",
             "refund_sink::nothing_in_nothing_out",
             "movement_sink::nothing_in_nothing_out",
+            "invoice_sink::nothing_in_nothing_out",
         ],
     ),
     ("mixes up", &["order_sink::calls_at_once_do_not_mix"]),
@@ -303,6 +321,7 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_sink::ship_twice_ships_once",
             "refund_sink::refund_twice_gives_back_once",
             "movement_sink::movement_twice_is_booked_once",
+            "invoice_sink::invoice_twice_bills_once",
         ],
     ),
     ("wipes out", &["customers::patch_keeps_what_it_does_not_state"]),
@@ -326,16 +345,28 @@ const BUGS: &[(&str, &[&str])] = &[
             "fulfillment_sink::more_than_is_open_is_refused",
             "refund_sink::what_did_not_ship_is_refused",
             "movement_sink::more_than_ordered_is_refused",
+            "invoice_sink::more_than_was_ordered_is_refused",
         ],
     ),
-    ("adds up anew", &["refund_sink::money_that_does_not_add_up_is_refused"]),
+    (
+        "adds up anew",
+        &[
+            "refund_sink::money_that_does_not_add_up_is_refused",
+            "invoice_sink::money_that_does_not_add_up_is_refused",
+        ],
+    ),
     (
         "takes any order",
-        &["refund_sink::unknown_order_is_refused", "movement_sink::unknown_document_is_refused"],
+        &[
+            "refund_sink::unknown_order_is_refused",
+            "movement_sink::unknown_document_is_refused",
+            "invoice_sink::unknown_order_is_refused",
+        ],
     ),
     ("books the rest", &["movement_sink::unknown_product_is_refused"]),
     ("mends", &["movement_sink::what_moves_nothing_is_refused"]),
     ("one per document", &["movement_sink::what_came_before_counts"]),
+    ("a key for each order", &["invoice_sink::two_invoices_of_one_order_are_two"]),
 ];
 
 #[test]

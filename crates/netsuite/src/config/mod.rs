@@ -4,6 +4,7 @@
 //! changes them.
 
 mod events;
+mod invoices;
 mod movements;
 mod orders;
 mod refunds;
@@ -11,6 +12,7 @@ mod sources;
 
 pub use events::EventConfig;
 pub(crate) use events::is_record_type;
+pub use invoices::{BilledBy, InvoiceConfig};
 pub use movements::MovementConfig;
 pub(crate) use orders::check_route_word;
 pub use orders::{DepositConfig, GuestPolicy, OrderConfig, OrderRecord, TaxConfig, TaxMode};
@@ -87,6 +89,9 @@ pub struct NetsuiteConfig {
     /// Item fulfilments.
     #[serde(default)]
     pub fulfillments: FulfillmentConfig,
+    /// Invoices and cash sales that bill orders.
+    #[serde(default)]
+    pub invoices: InvoiceConfig,
     /// Returns, credit memos and cash refunds.
     #[serde(default)]
     pub refunds: RefundConfig,
@@ -120,6 +125,7 @@ impl NetsuiteConfig {
             customers: CustomerConfig::default(),
             prices: PriceConfig::default(),
             fulfillments: FulfillmentConfig::default(),
+            invoices: InvoiceConfig::default(),
             refunds: RefundConfig::default(),
             movements: MovementConfig::default(),
             events: None,
@@ -162,6 +168,7 @@ impl NetsuiteConfig {
         self.inventory.check()?;
         self.customers.check()?;
         self.prices.check()?;
+        self.invoices.check(&self.orders)?;
         self.refunds.check()?;
         self.movements.check()?;
         self.events.as_ref().map_or(Ok(()), EventConfig::check)
@@ -282,6 +289,7 @@ mod tests {
             (r#""orders":{"ship_method":"UPS"},"#, "internal id"),
             (r#""orders":{"key_field":"memo"},"#, "custbody"),
             (r#""orders":{"record":"cash_sale","order_status":"A"},"#, "order_status"),
+            (r#""orders":{"record":"cash_sale"},"invoices":{"billed_by":"both"},"#, "its own bill"),
             (r#""orders":{"guests":"shared"},"#, "guest_customer"),
             (r#""orders":{"tax":{"mode":"item"}},"#, "tax.item"),
             (r#""refunds":{"adjustment_item":"FEE"},"#, "internal id"),

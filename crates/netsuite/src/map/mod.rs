@@ -5,6 +5,7 @@ mod book;
 mod customer;
 mod fulfillment;
 mod holding;
+mod invoice;
 mod order;
 
 pub(crate) use address::{address, address_body};
@@ -12,6 +13,7 @@ pub(crate) use book::{book, book_update, new_book};
 pub(crate) use customer::{customer, customer_body, customer_projection, customer_update, is_prospect};
 pub(crate) use fulfillment::{fulfillment, has_shipped, shipped_items};
 pub(crate) use holding::{Head, Held, Status, holding, item_ids, links, status_of, warnings};
+pub(crate) use invoice::{Billing, Told, billing_of, invoice};
 pub(crate) use order::{
     OrderParts, SHIPPING, Taken, deposit_method, deposits_in, is_as_wanted, memo_with, order_body,
     reference_of, taken, tax_detail, wanted_lines,

@@ -5,8 +5,9 @@
 //! left is the hour that clocks repeat in autumn: a mark taken before it would pass by what changed in its second run.
 //! With a configured zone that hour is known and read again; without one an hour is always read again.
 
-use super::{MASK, SuiteQl};
+use super::{MASK, Row, SuiteQl};
 use crate::client::NetsuiteClient;
+use crate::config::OrderRecord;
 use crate::wire::RecordRef;
 use erp_core::context::Context;
 use erp_core::error::{Error, ErrorKind, Result};
@@ -36,6 +37,24 @@ pub(crate) const FULFILLMENTS: Yardstick = Yardstick {
     newest: "SELECT id, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed FROM transaction WHERE type = 'ItemShip' AND lastmodifieddate IS NOT NULL ORDER BY lastmodifieddate DESC",
     record: "itemFulfillment",
 };
+/// The newest of several kinds names its own.
+macro_rules! newest_transaction {
+    ($types:literal) => {
+        concat!(
+            "SELECT id, type, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed FROM transaction WHERE type IN (",
+            $types,
+            ") AND lastmodifieddate IS NOT NULL ORDER BY lastmodifieddate DESC"
+        )
+    };
+}
+
+pub(crate) const INVOICES: Yardstick =
+    Yardstick { newest: newest_transaction!("'CustInvc'"), record: "invoice" };
+pub(crate) const CASH_SALES: Yardstick =
+    Yardstick { newest: newest_transaction!("'CashSale'"), record: "cashSale" };
+/// Invoices, and cash sales besides.
+pub(crate) const BILLS: Yardstick =
+    Yardstick { newest: newest_transaction!("'CustInvc', 'CashSale'"), record: "invoice" };
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +78,7 @@ impl Wall {
         let newest = page.rows.first().map(|row| row.required("changed").map(str::to_owned)).transpose()?;
         let mut trouble = None;
         for row in &page.rows {
-            let Some(utc) = last_change(client, cx, by, row.required("id")?).await? else { continue };
+            let Some(utc) = last_change(client, cx, by, row).await? else { continue };
             let offset = offset_between(row.required("changed")?, utc)?;
             match &zone {
                 Some(zone) if zone.offset_at(utc) != offset => {
@@ -117,9 +136,11 @@ async fn last_change(
     client: &NetsuiteClient,
     cx: &Context,
     by: Yardstick,
-    id: &str,
+    row: &Row,
 ) -> Result<Option<Timestamp>> {
-    match client.record(cx, by.record, &RecordRef::id(id)).await {
+    let is_sale = row.get("type") == Some(OrderRecord::CashSale.kind());
+    let kind = if is_sale { OrderRecord::CashSale.path() } else { by.record };
+    match client.record(cx, kind, &RecordRef::id(row.required("id")?)).await {
         Ok(Some((record, _))) => record.instant("lastModifiedDate"),
         Ok(None) => Ok(None),
         Err(error) if matches!(error.kind(), ErrorKind::Malformed | ErrorKind::Invalid { .. }) => Ok(None),

@@ -9,7 +9,7 @@ use netsuite::{FieldState, NetsuiteClient, NetsuiteConfig};
 use netsuite_emulator::{Level, Quirk};
 use std::pin::pin;
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 11] = [
     Need::WriteOrders,
     Need::ReadInventory,
     Need::ReadCustomers,
@@ -20,10 +20,11 @@ const NEEDS: [Need; 10] = [
     Need::WriteInventory,
     Need::WriteRefunds,
     Need::WriteMovements,
+    Need::ReadInvoices,
 ];
 
 /// What the flows need: permission, level, and the level below it.
-const NEEDED: [(&str, Level, Option<Level>); 23] = [
+const NEEDED: [(&str, Level, Option<Level>); 24] = [
     ("ADMI_RESTWEBSERVICES", Level::Full, None),
     ("ADMI_LOGIN_OAUTH2", Level::Full, None),
     ("REPO_ANALYTICS", Level::Edit, Some(Level::View)),
@@ -46,6 +47,7 @@ const NEEDED: [(&str, Level, Option<Level>); 23] = [
     ("TRAN_RTNAUTH", Level::Create, Some(Level::View)),
     ("TRAN_ITEMRCPT", Level::Create, Some(Level::View)),
     ("TRAN_CUSTCRED", Level::Create, Some(Level::View)),
+    ("TRAN_CUSTINVC", Level::View, None),
     ("ADMI_ACCOUNTINGLIST", Level::View, None),
 ];
 

@@ -8,6 +8,7 @@ mod customers;
 mod deposits;
 mod doctor;
 mod events;
+mod invoices;
 mod jobs;
 mod logon;
 mod movements;

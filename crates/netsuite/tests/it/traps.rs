@@ -16,7 +16,7 @@ use netsuite::{AccountId, NetsuiteAuth, NetsuiteClient, RecordFilter};
 use netsuite_emulator::{Customer, Parcel, Quirk};
 use std::time::Duration;
 
-async fn events<T>(world: &World, mut feed: erp_core::feed::Feed<T>) -> Vec<FeedEvent<T>> {
+pub(crate) async fn events<T>(world: &World, mut feed: erp_core::feed::Feed<T>) -> Vec<FeedEvent<T>> {
     driven(world, async {
         let mut events = Vec::new();
         while let Some(event) = feed.next().await {
@@ -27,7 +27,7 @@ async fn events<T>(world: &World, mut feed: erp_core::feed::Feed<T>) -> Vec<Feed
     .await
 }
 
-fn mark<T>(events: &[FeedEvent<T>]) -> erp_core::feed::Watermark {
+pub(crate) fn mark<T>(events: &[FeedEvent<T>]) -> erp_core::feed::Watermark {
     let mark = events.iter().rev().find_map(|event| match event {
         FeedEvent::Checkpoint(mark) => Some(mark.clone()),
         _ => None,
@@ -35,7 +35,7 @@ fn mark<T>(events: &[FeedEvent<T>]) -> erp_core::feed::Watermark {
     mark.expect("a feed ends with a checkpoint")
 }
 
-fn keys<T>(events: &[FeedEvent<T>]) -> Vec<Key> {
+pub(crate) fn keys<T>(events: &[FeedEvent<T>]) -> Vec<Key> {
     let key = |event: &FeedEvent<T>| match event {
         FeedEvent::Upsert(observed) => Some(observed.key.clone()),
         _ => None,

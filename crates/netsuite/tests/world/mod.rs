@@ -144,6 +144,21 @@ impl World {
             .expect("the config is right")
     }
 
+    /// Brings an order.
+    pub(crate) async fn order_of(&self, client: &NetsuiteClient, order: Order) -> Trial<Receipt> {
+        match client.submit_orders(&Context::new(), &[self.submission(order)]).await.remove(0) {
+            Outcome::Applied(receipt) => Ok(receipt),
+            other => Err(Failure(format!("no order: {other:?}"))),
+        }
+    }
+
+    /// Ships all of an order and bills it; returns the id of the bill.
+    pub(crate) fn bill(&self, order: &NativeId, record: &str) -> Trial<u64> {
+        let order = order.as_str().parse().unwrap_or_default();
+        self.emulator.world.fulfil(order, LOCATIONS[0], &[]).map_err(Failure)?;
+        self.emulator.world.transform("salesOrder", order, record).map_err(Failure)
+    }
+
     /// An order that has shipped, and a refund of all of its goods.
     pub(crate) async fn refund_of(&self, client: &NetsuiteClient) -> Trial<RefundSubmission> {
         let seed = 7_000 + self.made.fetch_add(1, Ordering::Relaxed);
@@ -275,9 +290,11 @@ impl Harness for World {
                 ("POST", "/!transform/itemReceipt", 0)
             }
             // A scan counts before it reads.
-            Spot::OrderStatement | Spot::ReadInventory | Spot::ReadPrices | Spot::ReadFulfillments => {
-                ("POST", "/suiteql", 1)
-            }
+            Spot::OrderStatement
+            | Spot::ReadInventory
+            | Spot::ReadPrices
+            | Spot::ReadFulfillments
+            | Spot::ReadInvoices => ("POST", "/suiteql", 1),
             _ => return false,
         };
         let after = if after == 0 { 0 } else { after + skip };
@@ -438,6 +455,15 @@ impl Harness for World {
         let external = external_id(key)?;
         let count = |record| self.emulator.world.count_by_external(record, &external);
         Ok(["itemReceipt", "inventoryTransfer"].into_iter().map(count).sum())
+    }
+
+    async fn post_invoice(&self) -> Trial<Key> {
+        let seed = 3_000 + self.made.fetch_add(1, Ordering::Relaxed);
+        let mut order = Sample::new(seed).order_of(2);
+        order.key = Key::from(format!("sample:i{seed}"));
+        let receipt = self.order_of(&self.client(), order).await?;
+        let made = self.bill(&receipt.native_id, "invoice")?;
+        Ok(Key::of(&"netsuite".into(), made))
     }
 
     async fn post_delivery(&self) -> Trial<Key> {

@@ -12,7 +12,7 @@ use erp_core::context::{Context, Priority};
 use erp_core::digest::Digest;
 use erp_core::error::{Error, Result};
 use erp_core::feed::{Feed, Freshness, Observed, Watermark};
-use erp_core::id::{LocationId, NativeId};
+use erp_core::id::{LocationId, NativeId, SystemId};
 use erp_core::model::{Fulfillment, FulfillmentSubmission};
 use erp_core::outcome::LineLink;
 use erp_core::roles::{FulfillmentSink, FulfillmentSource};
@@ -190,6 +190,32 @@ fn left(shipped: &Fulfillment, place: &LocationId) -> Vec<Move> {
     moves(changes, shipped.shipped_at)
 }
 
+/// The order of a shop that `flow` brought to where it is called `order`, and which of its lines are which of the shop's.
+pub(super) async fn order_in(
+    shop: &SystemId,
+    order: &NativeId,
+    flow: &str,
+    env: &Env,
+) -> Result<(NativeId, Vec<LineLink>)> {
+    let select = Select {
+        flow: Some(flow.to_owned()),
+        name: Some(order.to_string()),
+        limit: Some(2),
+        ..Select::default()
+    };
+    let entries = env.ledger.entries(select).await.map_err(|error| no_ledger(&error))?;
+    let brought = entries.iter().find_map(|view| {
+        Some((view, view.entry.receipt.as_ref().filter(|receipt| receipt.native_id == *order)?))
+    });
+    let Some((view, receipt)) = brought else {
+        // The order's own proof may simply not have come yet: this heals, and its deadline bounds it.
+        return Err(Error::transient(format!("no order of the shop is known as {order}")));
+    };
+    let native = view.entry.key.native_in(shop).map(NativeId::from);
+    let native = native.ok_or_else(|| Error::unexpected("the order was not born in this shop"))?;
+    Ok((native, receipt.lines.clone()))
+}
+
 impl Deliveries {
     async fn submission(&self, turn: &Turn, env: &Env) -> Result<FulfillmentSubmission> {
         let fulfillment: Fulfillment = serde_json::from_slice(&turn.payload)
@@ -204,29 +230,7 @@ impl Deliveries {
     /// The order in the sink, and which of its lines are which of the source's.
     async fn order_of(&self, fulfillment: &Fulfillment, env: &Env) -> Result<(NativeId, Vec<LineLink>)> {
         let Orders::Of(flow) = &self.orders else { return Ok((fulfillment.order.clone(), Vec::new())) };
-        let select = Select {
-            flow: Some(flow.clone()),
-            name: Some(fulfillment.order.to_string()),
-            limit: Some(2),
-            ..Select::default()
-        };
-        let entries = env.ledger.entries(select).await.map_err(|error| no_ledger(&error))?;
-        let order = entries.iter().find(|view| {
-            view.entry.receipt.as_ref().is_some_and(|receipt| receipt.native_id == fulfillment.order)
-        });
-        let Some(order) = order else {
-            // The order's own proof may simply not have come yet: this heals, and its deadline bounds it.
-            return Err(Error::transient(format!("no order of the shop is known as {}", fulfillment.order)));
-        };
-        let receipt = order.entry.receipt.as_ref();
-        let lines = receipt.map(|receipt| receipt.lines.clone()).unwrap_or_default();
-        let native = order
-            .entry
-            .key
-            .native_in(&self.sink.identity().system)
-            .map(NativeId::from)
-            .ok_or_else(|| Error::unexpected("the order was not born in this shop"))?;
-        Ok((native, lines))
+        order_in(&self.sink.identity().system, &fulfillment.order, flow, env).await
     }
 
     async fn look(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {
@@ -236,7 +240,7 @@ impl Deliveries {
             Ok(submission) => submission,
         };
         let found = self.sink.find_fulfillment(cx, &turn.entry.key, &submission.order).await;
-        Answer::found(began, found, "shipments")
+        Answer::found(began, found, turn, "shipments")
     }
 }
 

@@ -4,6 +4,7 @@ mod counts;
 mod customers;
 mod fulfillments;
 mod inventory;
+mod invoices;
 mod movements;
 mod orders;
 mod places;
@@ -15,6 +16,7 @@ pub use customers::{CustomerFlow, Namesake};
 pub use fulfillments::FulfillmentFlow;
 pub use inventory::InventoryFlow;
 pub(crate) use inventory::{Stock, in_the_shop, shop_quantity};
+pub use invoices::InvoiceFlow;
 pub use movements::MovementFlow;
 pub use orders::{OrderFlow, order_digest};
 pub(crate) use orders::{Orders, half};
@@ -281,13 +283,17 @@ impl Answer {
         Self { contact: Contact::of(&error), ..Self::new(Report::Written(WriteResult::Failed(error))) }
     }
 
-    /// A look for a document that is there or not, and is not compared; `kind` is what people call several of them.
-    pub(crate) fn found(began: Timestamp, found: Result<Found>, kind: &str) -> Self {
+    /// A look for a document that is there or not, and cannot be compared: it is taken for what was sent last. If the source
+    /// wants another one since, or none, it differs. `kind` is what people call several of them.
+    pub(crate) fn found(began: Timestamp, found: Result<Found>, turn: &Turn, kind: &str) -> Self {
         let looked = |found| Self::new(Report::Looked(began, found));
+        let desired = &turn.entry.desired;
+        let outdated = !desired.alive || turn.entry.sent.is_some_and(|sent| sent != desired.digest);
         match found {
             Err(error) => Self::blind(began, error),
             Ok(Found::Absent) => looked(LookResult::Absent),
             Ok(Found::Partial(receipt)) => looked(LookResult::Partial(receipt)),
+            Ok(Found::Whole(receipt)) if outdated => looked(LookResult::Different(receipt)),
             Ok(Found::Whole(receipt)) => {
                 looked(LookResult::Equal(Proof { receipt, mismatch: None, acceptable: true }))
             }
@@ -297,19 +303,6 @@ impl Answer {
                 looked(LookResult::Unclear(cause))
             }
         }
-    }
-
-    /// The same where a document is never revised: one that was found is what was sent, and if that is not what the source
-    /// wants by now, it is different.
-    pub(crate) fn unless_changed(mut self, turn: &Turn) -> Self {
-        let sent = turn.entry.sent.unwrap_or(turn.entry.desired.digest);
-        self.report = match self.report {
-            Report::Looked(began, LookResult::Equal(proof)) if sent != turn.entry.desired.digest => {
-                Report::Looked(began, LookResult::Different(proof.receipt))
-            }
-            report => report,
-        };
-        self
     }
 
     /// What came of a write of one record.

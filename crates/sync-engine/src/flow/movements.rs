@@ -203,7 +203,7 @@ impl Movements {
             Err(error) => Answer::untried(Report::Looked(began, LookResult::Failed(error))),
             Ok(movement) => {
                 let found = self.sink.find_movement(cx, &movement).await;
-                Answer::found(began, found, "movements").unless_changed(turn)
+                Answer::found(began, found, turn, "movements")
             }
         }
     }

@@ -219,8 +219,7 @@ impl Refunds {
             Ok(submission) => submission,
         };
         let found = self.sink.find_refund(cx, &turn.entry.key, &submission.order).await;
-        let answer = self.compared(Answer::found(began, found, "refunds"), &submission.refund);
-        answer.unless_changed(turn)
+        self.compared(Answer::found(began, found, turn, "refunds"), &submission.refund)
     }
 
     /// The answer, with what the target gives back compared.

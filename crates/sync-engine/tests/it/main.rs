@@ -5,6 +5,7 @@
 mod customers;
 mod flows;
 mod hints;
+mod invoices;
 mod lanes;
 mod ledger_file;
 mod movements;

@@ -325,3 +325,22 @@ fn what_was_given_back_before_the_start_is_not_booked_and_a_start_must_be_said()
     assert!(bench.run(&engine, 30 * MINUTE).is_none());
     assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Excluded, 0));
 }
+
+#[test]
+fn a_refund_that_changes_while_its_answer_is_lost_is_not_taken_for_booked() {
+    let mut bench = Bench::new();
+    let engine = engine(&bench);
+    let order = shipped(&mut bench, &engine);
+    let refund = bench.world.shop.refund(&order, &one_of_each(&bench, &order)).unwrap();
+    bench.faults.once("refunds.create", CallFault::AnswerLost);
+    // It is looked for again and again until the shop has said what else it wants.
+    bench.faults.times("refunds.find", 1, 20, CallFault::NeverSent);
+    assert!(bench.run(&engine, 6 * MINUTE).is_none());
+    assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::InDoubt, 1));
+    let more = Dual::same(Decimal::TEN);
+    assert!(bench.world.shop.change_refund(&refund, |refund| {
+        *refund = refund.clone().with_adjustments(more, Dual::ZERO);
+    }));
+    assert!(bench.run(&engine, 240 * MINUTE).is_none());
+    assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Held, 1));
+}

@@ -270,6 +270,9 @@ fn dispatch(call: &Call<'_>, method: &str, path: &[&str]) -> Result<Value, Refus
             need("Magento_Sales::shipment").and_then(|()| orders::add_track(call))
         }
         ("GET", ["invoices"]) => need("Magento_Sales::sales_invoice").and_then(|()| orders::invoices(call)),
+        ("GET", ["invoices", id]) => {
+            need("Magento_Sales::sales_invoice").and_then(|()| orders::invoice_by_id(call, int(id)?))
+        }
         ("GET", ["creditmemos"]) => need("Magento_Sales::sales_creditmemo").and_then(|()| credit::list(call)),
         ("GET", ["creditmemo", id]) => {
             need("Magento_Sales::sales_creditmemo").and_then(|()| credit::get(call, int(id)?))

@@ -5,7 +5,7 @@ use super::{Call, order_json};
 use crate::php::{Refusal, number};
 use crate::quirk::Quirk;
 use crate::rows::{History, Invoice, Order, Shipment, Track};
-use crate::sales::{self, Quantities, ShipWish};
+use crate::sales::{self, InvoiceWish, Quantities, ShipWish};
 use crate::search::{Cell, Row};
 use crate::state::{Change, Shop};
 use erp_core::Decimal;
@@ -247,11 +247,21 @@ pub(super) fn ship(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
 pub(super) fn invoice(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
     let body = call.body()?;
     let items = quantities(&body, "Magento\\Sales\\Api\\Data\\InvoiceItemCreationInterface")?;
-    let capture = body.flag("capture")?;
+    let comment = match body.get("comment") {
+        None => None,
+        Some(value) => Input::nested(
+            value,
+            "Magento\\Sales\\Api\\Data\\InvoiceCommentCreationInterface",
+            &["comment", "is_visible_on_front"],
+        )?
+        .text("comment")?,
+    };
+    let (capture, notify) = (body.flag("capture")?, body.flag("notify")?);
+    let wish = InvoiceWish { items, capture, notify, comment };
     call.world
         .commit(|shop| {
             find(call, shop, id)?;
-            sales::invoice(shop, id, &items, capture, call.world.now())
+            sales::invoice(shop, id, wish, call.world.now())
         })
         .map(Value::from)
 }
@@ -383,26 +393,46 @@ fn shipment_json(shop: &Shop, shipment: &Shipment) -> Value {
 }
 
 pub(super) fn invoices(call: &Call<'_>) -> Result<Value, Refusal> {
-    call.read(|shop| {
-        call.search(shop.invoices.values(), false, |invoice| {
-            let items: Vec<Value> = invoice
-                .items
-                .iter()
-                .map(|(id, quantity)| json!({ "order_item_id": id, "qty": number(*quantity) }))
-                .collect();
-            json!({
-                "entity_id": invoice.entity_id,
-                "increment_id": invoice.increment_id,
-                "order_id": invoice.order_id,
-                "store_id": invoice.store_id,
-                "state": invoice.state,
-                "grand_total": number(invoice.grand_total.order),
-                "base_grand_total": number(invoice.grand_total.base),
-                "created_at": invoice.created_at.to_utc_text(),
-                "updated_at": invoice.created_at.to_utc_text(),
-                "items": items,
-            })
+    call.read(|shop| call.search(shop.invoices.values(), false, invoice_json))
+}
+
+pub(super) fn invoice_by_id(call: &Call<'_>, id: i64) -> Result<Value, Refusal> {
+    call.read(|shop| Ok(invoice_json(shop.invoices.get(&id).ok_or_else(Refusal::not_found)?)))
+}
+
+fn invoice_json(invoice: &Invoice) -> Value {
+    let at = invoice.created_at.to_utc_text();
+    let item = |(id, quantity): &(i64, Decimal)| json!({ "order_item_id": id, "qty": number(*quantity) });
+    let items: Vec<Value> = invoice.items.iter().map(item).collect();
+    let comment = |comment: &String| {
+        json!({
+            "entity_id": invoice.entity_id,
+            "parent_id": invoice.entity_id,
+            "comment": comment,
+            "is_customer_notified": 0,
+            "is_visible_on_front": 0,
+            "created_at": at,
         })
+    };
+    let comments: Vec<Value> = invoice.comment.iter().map(comment).collect();
+    json!({
+        "entity_id": invoice.entity_id,
+        "increment_id": invoice.increment_id,
+        "order_id": invoice.order_id,
+        "store_id": invoice.store_id,
+        "state": invoice.state,
+        "base_currency_code": invoice.currency.0,
+        "order_currency_code": invoice.currency.1,
+        "grand_total": number(invoice.grand_total.order),
+        "base_grand_total": number(invoice.grand_total.base),
+        "created_at": at,
+        "updated_at": at,
+        "items": items,
+        "comments": comments,
+        "extension_attributes": {
+            "gift_cards_amount": number(invoice.gift_cards.order),
+            "base_gift_cards_amount": number(invoice.gift_cards.base),
+        },
     })
 }
 

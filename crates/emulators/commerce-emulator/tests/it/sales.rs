@@ -162,6 +162,24 @@ fn invoices_add_up_to_the_order() {
 }
 
 #[test]
+fn an_invoice_says_what_was_asked_of_it() {
+    let shop = shop();
+    let id = shop.world.place_order(wish().with_payment("braintree", Pay::Authorized)).unwrap();
+    let comment = json!({ "comment": "bill 7", "is_visible_on_front": 0 });
+    let body = json!({ "capture": true, "notify": true, "appendComment": false, "comment": comment });
+    assert_eq!(shop.post(&format!("order/{id}/invoice"), &body), (200, json!(1)));
+    let (_, invoice) = shop.get("invoices/1");
+    assert_eq!((&invoice["state"], &invoice["comments"][0]["comment"]), (&json!(2), &json!("bill 7")));
+    assert_eq!(invoice["order_currency_code"], shop.get(&format!("orders/{id}")).1["order_currency_code"]);
+    let held = shop.world.invoices().remove(0);
+    assert!(held.capture && held.notified);
+    assert_eq!(shop.get("invoices/99").0, 404);
+    let unknown = json!({ "comment": { "text": "bill 8" } });
+    let (status, refusal) = shop.post(&format!("order/{id}/invoice"), &unknown);
+    assert!(status == 400 && refusal["message"].as_str().unwrap().contains("getText"), "{refusal}");
+}
+
+#[test]
 fn an_edit_makes_a_successor() {
     let shop = shop();
     let id = shop.place();
