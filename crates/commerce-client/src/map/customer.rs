@@ -148,6 +148,12 @@ fn merge_addresses(
         if let Some(Value::Object(slot)) = slot {
             let held = at.and_then(|at| known.get(at)).cloned().unwrap_or_default();
             write_address(slot, wanted, &held, fields);
+            if let Some(known) = at.and_then(|at| known.get_mut(at))
+                && wanted.party.is_some()
+            {
+                // It is that party's now, and no second party's too.
+                known.party.clone_from(&wanted.party);
+            }
         } else {
             let mut slot = Map::new();
             write_address(&mut slot, wanted, &Address::default(), fields);
@@ -184,8 +190,8 @@ fn is_same_place(held: &Address, wanted: &Address) -> bool {
             address.country.clone(),
             address.postcode.clone().unwrap_or_default(),
             address.city.clone(),
-            address.first_name.clone(),
-            address.last_name.clone(),
+            // Where a name is one text, nobody knows which part of it was the family's.
+            address.full_name(),
             address.company.clone().unwrap_or_default(),
         ];
         texts.extend(address.street.iter().cloned());
@@ -196,9 +202,11 @@ fn is_same_place(held: &Address, wanted: &Address) -> bool {
 
 /// Writes what is stated and differs from what is held, so that an equal address stays as the shop spells it.
 fn write_address(slot: &mut Map<String, Value>, wanted: &Address, held: &Address, fields: &Fields) {
+    let renamed = wanted.full_name() != held.full_name();
+    let name = |name: fn(&Address) -> &String| renamed.then(|| name(wanted));
     let texts = [
-        ("firstname", Some(&wanted.first_name), Some(&held.first_name)),
-        ("lastname", Some(&wanted.last_name), Some(&held.last_name)),
+        ("firstname", name(|address| &address.first_name), Some(&held.first_name)),
+        ("lastname", name(|address| &address.last_name), Some(&held.last_name)),
         ("company", wanted.company.as_ref(), held.company.as_ref()),
         ("city", Some(&wanted.city), Some(&held.city)),
         ("postcode", wanted.postcode.as_ref(), held.postcode.as_ref()),
@@ -337,6 +345,28 @@ mod tests {
         assert_eq!((&list[1]["city"], &list[1]["street"]), (&json!("Kiel"), &json!(["Pier 3"])));
         assert_eq!(list[1]["telephone"], "2");
         assert_eq!(list[2]["region"]["region_code"], "BW");
+    }
+
+    /// The other system keeps a name as one text, and splits it where it can.
+    #[test]
+    fn a_name_that_is_split_elsewhere_is_the_same_and_stays_as_the_shop_has_it() {
+        let mut shown = place("Gate 1", "Bonn", "53111");
+        (shown.first_name, shown.last_name) = ("Receiving".to_owned(), "Dock 1".to_owned());
+        let mut object = held();
+        apply(&mut object, &wanted().with_addresses(vec![shown.clone()]), None, &fields()).unwrap();
+        let before = object.clone();
+        (shown.first_name, shown.last_name) = ("Receiving Dock".to_owned(), "1".to_owned());
+        let mut other = shown.clone();
+        shown.party = Some("P7".to_owned());
+        other.party = Some("P8".to_owned());
+        let wanted = wanted().with_addresses(vec![shown, other]);
+        for _ in 0..3 {
+            apply(&mut object, &wanted, None, &fields()).unwrap();
+        }
+        let (list, old) = (object["addresses"].as_array().unwrap(), before["addresses"].as_array().unwrap());
+        assert_eq!(list.len(), old.len() + 1, "a second party's is another one, once");
+        let named = &list[old.len() - 1];
+        assert_eq!((&named["firstname"], &named["lastname"]), (&json!("Receiving"), &json!("Dock 1")));
     }
 
     #[test]

@@ -135,6 +135,34 @@ fn the_same_verbs_reach_a_netsuite() {
     assert!(tied.trim_end().ends_with("unexplained: 0"), "{tied}");
 }
 
+/// What one side tells the other comes back, and must find itself there: no write, and no second address.
+#[test]
+fn customers_that_go_both_ways_come_to_rest() {
+    let town = Town::with(2, &["retail"]);
+    let config = town.path("commerce-sync.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let (systems, _) = text.split_once("[flows.orders]").unwrap();
+    let flow = |name: &str, from: &str, to: &str| {
+        format!(
+            "[flows.{name}]\nrecord = \"customers\"\nfrom = \"{from}\"\nto = \"{to}\"\nstart = \"2020-01-01\"\nevery = \"1m\"\n"
+        )
+    };
+    let (out, back) = (flow("out", "shop", "netsuite"), flow("back", "netsuite", "shop"));
+    std::fs::write(&config, format!("{systems}{out}{back}")).unwrap();
+    for _ in 0..2 {
+        town.sync(&["run", "--once"]).done();
+    }
+    let read = || {
+        ["shop", "netsuite"].map(|system| town.sync(&["read", system, "customers", "--limit", "200"]).done())
+    };
+    let before = read();
+    assert!(before.iter().all(|customers| customers.lines().count() > 80), "{before:?}");
+    let notes = town.json(&["run", "--once"]);
+    let settled: Vec<_> = notes.iter().filter(|note| note["note"] == "settled").collect();
+    assert!(settled.is_empty(), "a third run has nothing to tell: {settled:?}");
+    assert!(read() == before, "and nothing changed on either side");
+}
+
 #[test]
 fn a_netsuite_role_that_lacks_something_is_told_what() {
     let town = Town::with(2, &["retail", "--deny", "TRAN_SALESORD"]);

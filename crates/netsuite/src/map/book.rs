@@ -59,17 +59,27 @@ pub(crate) fn new_book(addresses: &[Address]) -> Vec<Body> {
 /// The lines that a change sends: those that are new, and those that differ, by their ids.
 pub(crate) fn book_update(held: &[Entry], wanted: &[Address]) -> Vec<Body> {
     let defaults = Defaults::of(held, wanted);
+    // A line whose id some address carries is that address and no other.
+    let named =
+        |at: usize, entry: &Entry| wanted.iter().any(|address| is_exactly(entry, address)).then_some(at);
+    let reserved: BTreeSet<usize> =
+        held.iter().enumerate().filter_map(|(at, entry)| named(at, entry)).collect();
     let mut claimed = BTreeSet::new();
     let mut changed: Vec<Option<Body>> = vec![None; held.len()];
     let mut added: Vec<(Body, Body)> = Vec::new();
     for (number, address) in wanted.iter().enumerate() {
         let own = address_body(address);
-        match find(held, address, &own, &claimed) {
+        let found = find(held, address, &own, &claimed, &reserved);
+        // The shop has one address twice; NetSuite gets it once.
+        let twin = || held.iter().position(|entry| same_place(&address_body(&entry.address), &own));
+        match found.or_else(twin) {
             Some(at) => {
-                claimed.insert(at);
-                let Some(entry) = held.get(at) else { continue };
-                let mut line = Body::new();
-                if let Some(body) = overlaid(&own, &address_body(&entry.address)) {
+                let (Some(entry), Some(slot)) = (held.get(at), changed.get_mut(at)) else { continue };
+                let mut line = slot.take().unwrap_or_default();
+                if found.is_some()
+                    && claimed.insert(at)
+                    && let Some(body) = overlaid(&own, &address_body(&entry.address))
+                {
                     line.put("addressBookAddress", body);
                 }
                 for (name, at) in [(BILLING, defaults.billing), (SHIPPING, defaults.shipping)] {
@@ -77,12 +87,9 @@ pub(crate) fn book_update(held: &[Entry], wanted: &[Address]) -> Vec<Body> {
                         line.put(name, true);
                     }
                 }
-                if let Some(slot) = changed.get_mut(at) {
-                    *slot = Some(line).filter(|line| !line.is_empty());
-                }
+                *slot = Some(line).filter(|line| !line.is_empty());
             }
-            // The shop has one address twice; NetSuite gets it once.
-            None if added.iter().any(|(_, known)| *known == own) => {}
+            None if added.iter().any(|(_, known)| same_place(known, &own)) => {}
             None => {
                 let line = Body::new()
                     .with(BILLING, defaults.billing == Some(number))
@@ -155,12 +162,20 @@ fn flagged(address: &Address, name: &str) -> bool {
 }
 
 /// The line that an address is: the one whose id it carries, else an equal one, else the same door otherwise spelled.
-fn find(held: &[Entry], wanted: &Address, own: &Body, claimed: &BTreeSet<usize>) -> Option<usize> {
-    let free = |at: &usize| !claimed.contains(at);
+fn find(
+    held: &[Entry],
+    wanted: &Address,
+    own: &Body,
+    claimed: &BTreeSet<usize>,
+    reserved: &BTreeSet<usize>,
+) -> Option<usize> {
+    let free = |at: &usize| !claimed.contains(at) && !reserved.contains(at);
     let by = |test: &dyn Fn(&Entry) -> bool| {
         held.iter().enumerate().filter(|(_, entry)| test(entry)).map(|(at, _)| at).find(free)
     };
-    by(&|entry| is_exactly(entry, wanted))
+    held.iter()
+        .position(|entry| is_exactly(entry, wanted))
+        .filter(|at| !claimed.contains(at))
         .or_else(|| by(&|entry| address_body(&entry.address) == *own))
         .or_else(|| by(&|entry| same_place(&address_body(&entry.address), own)))
 }
@@ -263,6 +278,29 @@ mod tests {
         assert_eq!((lines.as_array().unwrap().len(), &lines[0]["id"]), (1, &8.into()));
         let body = &lines[0]["addressBookAddress"];
         assert_eq!((&body["addr1"], &body["addr2"]), (&"Hill 4".into(), &serde_json::Value::Null));
+    }
+
+    /// A shop that shows the address as it typed it, and again as it got it from here.
+    #[test]
+    fn an_address_that_the_shop_has_twice_is_the_line_that_it_is_already() {
+        let mut typed = place("Main 1");
+        (typed.first_name, typed.last_name, typed.party) =
+            ("Receiving".to_owned(), "Dock 1".to_owned(), Some("P-1".to_owned()));
+        let mut told = place("Main 1");
+        (told.first_name, told.last_name, told.party) =
+            ("Receiving Dock".to_owned(), "1".to_owned(), Some("7".to_owned()));
+        let held = [entry("7", told.clone()), entry("8", place("Quay 2"))];
+        assert!(book_update(&held, &[typed.clone(), told.clone()]).is_empty());
+        assert!(book_update(&held, &[told.clone(), typed.clone(), typed.clone()]).is_empty());
+        typed.default_billing = true;
+        assert_eq!(
+            sent(&held, &[typed.clone(), told.clone()]),
+            serde_json::json!([{"id": 7, "defaultBilling": true}])
+        );
+        told.street = vec!["Hill 4".to_owned()];
+        let lines = sent(&held, &[typed, told]);
+        assert_eq!((lines.as_array().unwrap().len(), &lines[0]["id"]), (1, &7.into()), "it moved, by its id");
+        assert_eq!(lines[0]["addressBookAddress"]["addr1"], "Hill 4");
     }
 
     #[test]
