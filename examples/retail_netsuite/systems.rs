@@ -112,8 +112,11 @@ impl Systems {
             .late_after(TEN_MINUTES);
         // What leaves the halls becomes item fulfilments in NetSuite, what comes in or is moved receipts and transfers; of the
         // counts only what no movement explains.
-        let shipments =
-            Flow::fulfillments(wms, &netsuite).named("shipments").orders_of_the_sink().every(TEN_MINUTES);
+        let shipments = Flow::fulfillments(wms, &netsuite)
+            .named("shipments")
+            .orders_of_the_sink()
+            .starting(Start::At(start))
+            .every(TEN_MINUTES);
         let moves = Flow::movements(wms, &netsuite).named("moves").starting(Start::At(start));
         let counts = Flow::inventory(wms, &netsuite).named("counts");
         let counts = counts.movements_by("shipments").movements_by("moves");

@@ -49,6 +49,7 @@
 //! from = "sap"
 //! to = "netsuite"
 //! orders_of_the_sink = true
+//! start = "now"                          # now | a time: what left before is not posted
 //! every = "10m"
 //!
 //! # [flows.moved]                        # what comes in there, and is moved about: for a warehouse that tells it

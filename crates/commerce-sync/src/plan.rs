@@ -146,7 +146,7 @@ impl<'a> Plan<'a> {
                 }
                 built.into_flow()
             }
-            Moves::Fulfillments { locations, orders_by, orders_of_the_sink, notify_within } => {
+            Moves::Fulfillments { start, locations, orders_by, orders_of_the_sink, notify_within } => {
                 let source = from
                     .fulfillment_source()
                     .ok_or_else(|| lacks(flow, "from", &flow.from, "gives no fulfilments"))?;
@@ -157,6 +157,9 @@ impl<'a> Plan<'a> {
                 if let Some(orders) = orders_by {
                     self.config.flow(orders)?;
                     built = built.orders_by(orders);
+                }
+                if let Some(start) = start {
+                    built = built.starting(start.clone());
                 }
                 if *orders_of_the_sink {
                     built = built.orders_of_the_sink();

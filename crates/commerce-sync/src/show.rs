@@ -1,10 +1,22 @@
 //! Figures for people.
 
 use erp_core::Decimal;
+use erp_core::model::RouteTarget;
 use erp_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// Where a route leads: `location 3`, `sales_area 1710/10/00`.
+pub(crate) fn route(target: &RouteTarget) -> String {
+    let said: Vec<String> = target.0.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if said.is_empty() { "wherever the target puts it".to_owned() } else { said.join(", ") }
+}
+
+/// How a flow that is paused goes on.
+pub(crate) fn resume(flow: &str) -> String {
+    format!("when it is mended: commerce-sync resume {flow} --reason TEXT")
+}
 
 /// `3 s`, `12 min`, `5 h`, `3 d`.
 pub(crate) fn age(span: Duration) -> String {

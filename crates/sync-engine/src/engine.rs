@@ -114,6 +114,7 @@ impl SyncEngineBuilder {
         let mut names = BTreeSet::new();
         for flow in &self.flows {
             check_needs(&self.flows, flow)?;
+            check_orders(&self.flows, flow)?;
             check_beside(&self.flows, flow)?;
             if !names.insert(flow.name.clone()) {
                 return Err(Error::config(format!("two flows are called {}; name one of them", flow.name)));
@@ -366,6 +367,20 @@ fn check_needs(flows: &[Flow], flow: &Flow) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Records of orders are found by the flow that brought these orders.
+fn check_orders(flows: &[Flow], flow: &Flow) -> Result<()> {
+    let Some(orders) = &flow.orders_of else { return Ok(()) };
+    if flows.iter().any(|other| other.name == *orders && other.pipe.record() == "orders") {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "flow {} moves {} of the orders of {orders}, which must be a flow of orders; add it, or name it with orders_by (for \
+         shipments of the target's own orders: orders_of_the_sink)",
+        flow.name,
+        flow.pipe.record()
+    )))
 }
 
 /// Figures that movements explain need the flows of these movements, between the same systems.

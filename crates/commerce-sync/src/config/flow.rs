@@ -90,6 +90,8 @@ pub enum Moves {
     },
     /// Goods that left, told to the shop, or by a warehouse to the ERP that it works for.
     Fulfillments {
+        /// Which shipments it takes; all of them without it.
+        start: Option<Start>,
         /// Places of the source and what they are in the target.
         locations: Vec<(String, String)>,
         /// The flow whose orders are fulfilled.
@@ -181,7 +183,7 @@ impl FlowConfig {
             }
         }
         if section.has("start") {
-            let why = "belongs to flows of orders, customers, refunds, movements and invoices";
+            let why = "belongs to flows of orders, customers, fulfillments, refunds, movements and invoices";
             return Err(section.bad("start", why));
         }
         section.done()?;
@@ -258,7 +260,14 @@ fn fulfillments(section: &mut Section) -> Result<Moves, Failure> {
             "contradicts orders_of_the_sink: either a flow knows the orders or the source does",
         ));
     }
+    // The warehouse's history would be posted where no flow of orders says what is ours.
+    let start = if section.has("start") || orders_of_the_sink {
+        Some(uncounted(section, "shipments")?)
+    } else {
+        None
+    };
     Ok(Moves::Fulfillments {
+        start,
         locations: section.texts("locations")?,
         orders_by,
         orders_of_the_sink,

@@ -145,7 +145,18 @@ impl Config {
                 to.environment()
             )));
         }
-        to.check_writable().map_err(|failure| failure.at(format_args!("flows.{}", flow.name)))
+        Ok(())
+    }
+
+    /// Refuses what would write to a live system that the config does not allow to be written to.
+    ///
+    /// # Errors
+    /// With the flow and the remedy; exit code 2.
+    pub fn check_writable(&self) -> Result<(), Failure> {
+        self.flows.values().try_for_each(|flow| {
+            let writable = self.system(&flow.to).and_then(SystemConfig::check_writable);
+            writable.map_err(|failure| failure.at(format_args!("flows.{}", flow.name)))
+        })
     }
 
     /// A system by its name.

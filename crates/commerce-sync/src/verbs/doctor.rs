@@ -75,12 +75,8 @@ fn meaning(flow: &FlowConfig) -> String {
         Moves::Customers { start, .. } => format!("; {}", taken("customers changed", start)),
         Moves::Orders { start, routes, .. } => {
             let start = taken("orders placed", start);
-            let routes: Vec<String> = routes
-                .iter()
-                .map(|(store, target)| {
-                    format!("{store} to {}", target.get("sales_area").unwrap_or("its route"))
-                })
-                .collect();
+            let routes: Vec<String> =
+                routes.iter().map(|(store, target)| format!("{store} to {}", show::route(target))).collect();
             format!("; {start}; routes: {}", routes.join(", "))
         }
         Moves::Inventory { locations, .. } | Moves::Fulfillments { locations, .. } => named(locations),

@@ -8,8 +8,9 @@ use crate::show;
 use erp_core::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::time::Duration;
 use sync_engine::ledger::{EntryView, FeedState, FlowHealth, Select};
-use sync_engine::{Ledger as _, State};
+use sync_engine::{Ledger as _, State, Trigger};
 
 fn is_late(flow: &FlowHealth, now: Timestamp) -> bool {
     match (flow.oldest, flow.late_after_s) {
@@ -18,15 +19,40 @@ fn is_late(flow: &FlowHealth, now: Timestamp) -> bool {
     }
 }
 
+/// How long a source may be unread, however often it is to be.
+const UNREAD_MIN: Duration = Duration::from_secs(5 * 60);
+/// How many of its times a source may miss.
+const UNREAD_TIMES: u32 = 4;
+
+/// That a source has not been read when it should have been: a runner that is not there tells nothing by itself.
+fn unread(config: &Config, flow: &FlowHealth, now: Timestamp) -> Option<String> {
+    let often = |trigger: &Trigger| match trigger {
+        Trigger::Every(span) => *span,
+        Trigger::Daily { .. } => Duration::from_secs(24 * 3600),
+    };
+    let every = config.flows.get(&flow.flow)?.triggers.iter().map(often).min()?;
+    let missed = now.since(flow.covered_until?);
+    let limit = if every < Duration::from_secs(3600) { every * UNREAD_TIMES } else { every + every / 4 };
+    (missed > limit.max(UNREAD_MIN)).then(|| {
+        format!(
+            "{} was not read for {}, and should be every {}; is commerce-sync run at work?",
+            flow.source,
+            show::age(missed),
+            show::age(every)
+        )
+    })
+}
+
 pub(super) async fn status(config: &Config, out: &mut Out<'_>) -> Result<(), Failure> {
     let ledger = ledger(config)?;
     let now = SystemClock.now();
     let flows = ledger.health().await?;
     let alerts = ledger.alerts(true).await?;
-    let late = flows.iter().any(|flow| is_late(flow, now));
+    let late = flows.iter().any(|flow| is_late(flow, now) || unread(config, flow, now).is_some());
     if out.json {
         for flow in &flows {
-            out.value(&json!({"health": flow, "late": is_late(flow, now)}))?;
+            let unread = unread(config, flow, now);
+            out.value(&json!({"health": flow, "late": is_late(flow, now), "unread": unread}))?;
         }
         for alert in &alerts {
             out.value(&json!({"alert": alert}))?;
@@ -34,6 +60,9 @@ pub(super) async fn status(config: &Config, out: &mut Out<'_>) -> Result<(), Fai
     } else {
         for flow in &flows {
             out.say(sentence(flow, now))?;
+            if let Some(unread) = unread(config, flow, now) {
+                out.say(format!("  ! {}: {unread}", flow.flow))?;
+            }
         }
         // Lateness is said above as it is now; the runner's own alert may be a minute old.
         for alert in alerts.iter().filter(|alert| alert.cause != "late") {
@@ -98,7 +127,7 @@ fn sentence(flow: &FlowHealth, now: Timestamp) -> String {
         }
     }
     if let Some(why) = &flow.paused {
-        let _ = write!(text, "; PAUSED: {why}");
+        let _ = write!(text, "; PAUSED: {why}; {}", show::resume(&flow.flow));
     }
     let total: u64 = flow.states.values().sum();
     if let Some(until) = flow.covered_until {

@@ -2,7 +2,7 @@
 
 use crate::Out;
 use crate::config::Config;
-use crate::fail::{FAILED, Failure};
+use crate::fail::{FAILED, Failure, UNEXPLAINED};
 use crate::plan::Plan;
 use crate::show;
 use erp_core::time::Timestamp;
@@ -33,6 +33,7 @@ pub(super) async fn once(
     out: &mut Out<'_>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
+    config.check_writable()?;
     let (teller, notes) = unbounded_channel();
     let engine = Plan::new(config)?.engine(Arc::new(Teller(teller)))?;
     let work = engine.run_once_patiently();
@@ -46,7 +47,8 @@ pub(super) async fn once(
         }),
         Some(result) => {
             result?;
-            summary(config, out).await
+            summary(config, out).await?;
+            if paused(config, out).await? { Err(Failure::silent(UNEXPLAINED)) } else { Ok(()) }
         }
     }
 }
@@ -56,9 +58,11 @@ pub(super) async fn forever(
     out: &mut Out<'_>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
+    config.check_writable()?;
     let (teller, notes) = unbounded_channel();
     let plan = Plan::new(config)?;
     let engine = plan.engine(Arc::new(Teller(teller)))?;
+    paused(config, out).await?;
     let doors = doors(&plan, out)?;
     if !out.json {
         out.note(format!(
@@ -81,6 +85,23 @@ pub(super) async fn forever(
         out.note("ended; what was under way was finished first")?;
     }
     Ok(())
+}
+
+/// Says which flows are paused, and whether any is: their records wait, and nothing else would tell.
+async fn paused(config: &Config, out: &mut Out<'_>) -> Result<bool, Failure> {
+    let mut any = false;
+    for flow in SqliteLedger::open(&config.ledger)?.health().await? {
+        let Some(why) = &flow.paused else { continue };
+        any = true;
+        if !out.json {
+            out.note(format!(
+                "{} is PAUSED and sends nothing: {why}; {}",
+                flow.flow,
+                show::resume(&flow.flow)
+            ))?;
+        }
+    }
+    Ok(any)
 }
 
 /// Opens the doors for announcements, and says where they are.

@@ -56,6 +56,7 @@ from = "sap"
 to = "netsuite"
 every = "10m"
 orders_of_the_sink = true
+start = "now"
 [flows.counts]
 record = "inventory"
 from = "sap"

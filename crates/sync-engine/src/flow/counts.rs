@@ -18,6 +18,9 @@ const NEXT_COUNT: Duration = Duration::from_secs(20 * 60);
 /// The most movements that a waiting count names.
 const NAMES_MAX: usize = 3;
 
+/// The place of what moved nobody knows where.
+pub(crate) const NOWHERE: &str = "";
+
 /// Movements that a target has not counted in, or has counted in since.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct InFlight(BTreeMap<Shelf, Vec<(Timestamp, Decimal, Told)>>);
@@ -54,6 +57,9 @@ impl InFlight {
         counted: Timestamp,
         now: Timestamp,
     ) -> Option<Decimal> {
+        if self.is_astray(sku, counted) {
+            return None;
+        }
         let Some(moves) = self.0.get(&(sku.as_str().to_uppercase(), place.clone())) else {
             return Some(Decimal::ZERO);
         };
@@ -68,6 +74,13 @@ impl InFlight {
             }
         }
         Some(moved)
+    }
+
+    /// Whether pieces of a product moved where nobody knows: until they are settled, and counted after that, they would be
+    /// taken for missing anywhere.
+    pub(crate) fn is_astray(&self, sku: &Sku, counted: Timestamp) -> bool {
+        let moves = self.0.get(&(sku.as_str().to_uppercase(), LocationId::from(NOWHERE)));
+        moves.is_some_and(|moves| moves.iter().any(|(at, _, told)| *told != Told::Yes || *at >= counted))
     }
 
     /// Whether of some movement of this nobody knows what the target was told.
@@ -86,6 +99,8 @@ pub(crate) enum Wait {
     Unsure,
     /// Goods moved at the very instant of the count.
     Instant,
+    /// Goods moved, and nothing says where.
+    Astray,
 }
 
 impl Wait {
@@ -112,6 +127,13 @@ impl Wait {
                     "it goes by itself with the next count, or {} min after this one",
                     NEXT_COUNT.as_secs() / 60
                 ),
+            ),
+            Self::Astray => Cause::new(
+                "waits for movements without a place",
+                format!(
+                    "pieces of {sku} moved, and nothing says at which place; they would be taken for missing here"
+                ),
+                "let the source say the location of each movement, or name its places in the flow; then retry what is held",
             ),
             Self::Unsure => waits_for(sku, place, unsure),
         }
@@ -208,6 +230,24 @@ mod tests {
         shipments[4].state = State::Held;
         assert!(cause(&shipments).remedy.starts_with("mend S5 in shipments"), "even if it is not named");
         assert_eq!(cause(&shipments).group, first.group, "one cause in a report");
+    }
+
+    #[test]
+    fn what_moved_nobody_knows_where_keeps_all_counts_of_its_product_waiting() {
+        let nowhere = |second, told| {
+            let of =
+                Move { sku: "A".to_owned(), place: NOWHERE.into(), change: -Decimal::ONE, at: at(second) };
+            InFlight::of(vec![(of, told)])
+        };
+        let moved = |flight: &InFlight, sku: &str| flight.moved(&sku.into(), &"east".into(), at(10), at(60));
+        assert_eq!(moved(&nowhere(9, Told::No), "A"), None);
+        assert_eq!(
+            moved(&nowhere(11, Told::Yes), "A"),
+            None,
+            "told, and perhaps taken from here after the count"
+        );
+        assert_eq!(moved(&nowhere(9, Told::Yes), "A"), Some(Decimal::ZERO), "told, and counted after it");
+        assert_eq!(moved(&nowhere(9, Told::No), "B"), Some(Decimal::ZERO));
     }
 
     #[test]

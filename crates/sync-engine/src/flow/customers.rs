@@ -131,6 +131,7 @@ impl IntoFlow for CustomerFlow {
             batch: 1,
             priority: Priority::Orders,
             needs: None,
+            orders_of: None,
             beside: Vec::new(),
             tie_out: None,
             pipe: Arc::new(Customers {

@@ -1,9 +1,11 @@
 //! Goods that left: ERP → shop.
 
+use super::counts::NOWHERE;
 use super::places::{Places, moves};
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, no_ledger, shared_options};
-use crate::entry::{Admission, Desired};
+use crate::entry::{Admission, Cause, Desired};
 use crate::ledger::{Move, Report, Select, Sighting, Turn};
+use crate::release::Start;
 use crate::step::{Action, LookResult, WriteResult};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,6 +18,7 @@ use erp_core::id::{LocationId, NativeId, SystemId};
 use erp_core::model::{Fulfillment, FulfillmentSubmission};
 use erp_core::outcome::LineLink;
 use erp_core::roles::{FulfillmentSink, FulfillmentSource};
+use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +32,7 @@ pub struct FulfillmentFlow {
     orders: Orders,
     places: Places,
     notify_within: Option<Duration>,
+    start: Option<Start>,
 }
 
 /// Who knows which order of the sink is meant.
@@ -65,6 +69,7 @@ impl Flow {
             orders: Orders::Of("orders".to_owned()),
             places: Places::default(),
             notify_within: None,
+            start: None,
         }
     }
 }
@@ -74,6 +79,15 @@ impl FulfillmentFlow {
     #[must_use]
     pub fn orders_by(mut self, flow: impl Into<String>) -> Self {
         self.orders = Orders::Of(flow.into());
+        self
+    }
+
+    /// Which shipments it takes: those that left after the first run, or at or after a time. Without it all of them, which is
+    /// right where the flow of orders decides; with [`orders_of_the_sink`](Self::orders_of_the_sink) there is no default, so
+    /// that the first run does not post years of shipments.
+    #[must_use]
+    pub fn starting(mut self, start: Start) -> Self {
+        self.start = Some(start);
         self
     }
 
@@ -116,6 +130,13 @@ impl IntoFlow for FulfillmentFlow {
         let Some(sink) = self.sink.capabilities().fulfillment_sink else {
             return Err(Error::config(format!("{} takes no fulfilments", self.sink.identity().system)));
         };
+        let (start, orders_of) = match (&self.orders, &self.start) {
+            (Orders::Of(flow), None) => (Begins::Always, Some(flow.clone())),
+            (Orders::Of(flow), start) => {
+                (Begins::At(self.options.begins(start.as_ref(), "shipments")?), Some(flow.clone()))
+            }
+            (Orders::Sink, start) => (Begins::At(self.options.begins(start.as_ref(), "shipments")?), None),
+        };
         let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
@@ -129,6 +150,7 @@ impl IntoFlow for FulfillmentFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: None,
+            orders_of,
             beside: Vec::new(),
             tie_out: None,
             pipe: Arc::new(Deliveries {
@@ -137,6 +159,7 @@ impl IntoFlow for FulfillmentFlow {
                 orders: self.orders,
                 places: self.places,
                 notify_within: self.notify_within,
+                start,
             }),
         })
     }
@@ -149,9 +172,25 @@ struct Deliveries {
     orders: Orders,
     places: Places,
     notify_within: Option<Duration>,
+    start: Begins,
 }
 
-fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
+/// From when on shipments are taken.
+#[derive(Debug, Clone, Copy)]
+enum Begins {
+    Always,
+    /// Without a time, when the flow first ran.
+    At(Option<Timestamp>),
+}
+
+fn admit(shipped: &Fulfillment, start: Timestamp) -> Admission {
+    if shipped.shipped_at < start {
+        return Admission::Never(Cause::new("before the flow's start", "left before the flow's start", ""));
+    }
+    Admission::Due
+}
+
+fn sight(observed: Observed<Fulfillment>, places: &Places, start: Timestamp) -> Sighting {
     let freshness = Freshness { version: observed.version, read_started: observed.read_started };
     let Observed { key, label, record, raw, .. } = observed;
     let lines: Vec<_> =
@@ -163,7 +202,7 @@ fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
         desired: Desired {
             digest: Digest::of(&(&record.order, lines, tracking)),
             freshness,
-            admission: Admission::Due,
+            admission: admit(&record, start),
             alive: true,
             after: Vec::new(),
         },
@@ -172,7 +211,7 @@ fn sight(observed: Observed<Fulfillment>, places: &Places) -> Sighting {
         payload: serde_json::to_vec(&record).map(Bytes::from).unwrap_or_default(),
         raw,
         reserves: Vec::new(),
-        moves: place.map(|place| left(&record, &place)).unwrap_or_default(),
+        moves: left(&record, &place.unwrap_or_else(|| LocationId::from(NOWHERE))),
         retell: None,
         key,
         label,
@@ -258,11 +297,15 @@ impl Pipe for Deliveries {
         self.sink.identity()
     }
 
-    fn changes(&self, cx: &Context, since: Option<Watermark>, _: &Env) -> Feed<Sighting> {
+    fn changes(&self, cx: &Context, since: Option<Watermark>, env: &Env) -> Feed<Sighting> {
         let places = self.places.clone();
+        let start = match self.start {
+            Begins::Always => Timestamp::MIN,
+            Begins::At(at) => at.unwrap_or(env.began),
+        };
         self.source
             .fulfillment_changes(cx, since)
-            .map(move |event| event.map(|event| map_event(event, |observed| sight(observed, &places))))
+            .map(move |event| event.map(|event| map_event(event, |observed| sight(observed, &places, start))))
             .boxed()
     }
 

@@ -130,6 +130,7 @@ impl IntoFlow for InventoryFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Inventory,
             needs: None,
+            orders_of: None,
             beside: self.movements,
             tie_out: Some(Arc::clone(&stock) as Arc<dyn crate::tie_out::Tieable>),
             pipe: stock,
@@ -453,7 +454,13 @@ fn figure(
     }
     let Some(moved) = flight.moved(&reading.sku, &reading.location, counted, now) else {
         let unsure = flight.is_unsure(&reading.sku, &reading.location);
-        return Err((reading, if unsure { Wait::Unsure } else { Wait::Instant }));
+        let astray = flight.is_astray(&reading.sku, counted);
+        let wait = match (unsure, astray) {
+            (true, _) => Wait::Unsure,
+            (false, true) => Wait::Astray,
+            (false, false) => Wait::Instant,
+        };
+        return Err((reading, wait));
     };
     let value = shop_quantity(reading.value, reading.basis, Decimal::ZERO).saturating_sub(moved);
     let quantity = erp_core::money::Quantity::new(value);

@@ -112,6 +112,7 @@ impl IntoFlow for InvoiceFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: None,
+            orders_of: Some(self.orders_by.clone()),
             beside: Vec::new(),
             // Sinks list no invoices yet, so that there is nothing to compare the source's with.
             tie_out: None,

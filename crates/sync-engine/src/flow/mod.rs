@@ -61,6 +61,8 @@ pub struct Flow {
     pub(crate) tie_out: Option<Arc<dyn crate::tie_out::Tieable>>,
     /// The flow whose records come before this one's.
     pub(crate) needs: Option<String>,
+    /// The flow whose orders this one's records are of.
+    pub(crate) orders_of: Option<String>,
     /// Flows whose records change what this one's figures mean: they are read after it, and never act beside it.
     pub(crate) beside: Vec<String>,
 }

@@ -99,6 +99,7 @@ impl IntoFlow for MovementFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: None,
+            orders_of: None,
             beside: Vec::new(),
             // Sinks list no movements yet; what they changed is compared by the flow of counts.
             tie_out: None,

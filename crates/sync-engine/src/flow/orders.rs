@@ -198,6 +198,7 @@ impl IntoFlow for OrderFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: self.customers,
+            orders_of: None,
             beside: Vec::new(),
             tie_out: Some(Arc::clone(&orders) as Arc<dyn crate::tie_out::Tieable>),
             pipe: orders,

@@ -117,6 +117,7 @@ impl IntoFlow for PriceFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::BackFill,
             needs: None,
+            orders_of: None,
             beside: Vec::new(),
             tie_out: Some(Arc::clone(&prices) as Arc<dyn crate::tie_out::Tieable>),
             pipe: prices,

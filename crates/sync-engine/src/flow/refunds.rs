@@ -84,8 +84,12 @@ impl IntoFlow for RefundFlow {
         let Options { name, triggers, hints, late_after, mut policy } = self.options;
         policy.write_horizon = sink.write_horizon;
         policy.look_up = true;
-        let refunds =
-            Arc::new(Refunds { source: self.source, sink: self.sink, orders_by: self.orders_by, start });
+        let refunds = Arc::new(Refunds {
+            source: self.source,
+            sink: self.sink,
+            orders_by: self.orders_by.clone(),
+            start,
+        });
         Ok(Flow {
             name,
             triggers,
@@ -96,6 +100,7 @@ impl IntoFlow for RefundFlow {
             batch: sink.bulk_limit.max(1),
             priority: Priority::Orders,
             needs: None,
+            orders_of: Some(self.orders_by),
             beside: Vec::new(),
             tie_out: Some(Arc::clone(&refunds) as Arc<dyn crate::tie_out::Tieable>),
             pipe: refunds,

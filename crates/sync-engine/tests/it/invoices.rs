@@ -104,7 +104,7 @@ fn more_than_was_ordered_is_held_for_a_person() {
 #[test]
 fn an_invoice_whose_order_has_not_come_waits_and_goes_when_it_has() {
     let mut bench = Bench::new();
-    let only = bench.engine_of(invoices(&bench));
+    let only = engine(&bench, invoices(&bench));
     let key = bench.place();
     bench.work(10 * MINUTE);
     let document = bench.world.erp.documents_of(&key).remove(0).native_id;
@@ -216,7 +216,7 @@ fn what_was_billed_before_the_start_is_not_told_and_a_start_must_be_said() {
     let (shop, erp) = (&bench.world.shop, &bench.world.erp);
     let flow = || Flow::invoices(erp, shop).every(MINUTE);
     assert!(flow().into_flow().unwrap_err().message().contains("no start"));
-    let engine = bench.engine_of(flow().starting(Start::Now));
+    let engine = engine(&bench, flow().starting(Start::Now));
     assert!(bench.run(&engine, 30 * MINUTE).is_none());
     assert_eq!((bench.state(&invoice), told(&bench).len()), (State::Excluded, 0));
 }

@@ -155,7 +155,11 @@ impl Stage {
             .clock(bench.clock.shared())
             .flow(movements(&bench).starting(Start::At(bench.start)))
             .flow(
-                Flow::fulfillments(&hall, &books).named("shipments").orders_of_the_sink().every(10 * MINUTE),
+                Flow::fulfillments(&hall, &books)
+                    .named("shipments")
+                    .orders_of_the_sink()
+                    .starting(Start::At(bench.start))
+                    .every(10 * MINUTE),
             )
             .flow(counts(&hall, &books).movements_by("shipments").movements_by("movements"))
             .build()

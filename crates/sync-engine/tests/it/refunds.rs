@@ -321,7 +321,13 @@ fn what_was_given_back_before_the_start_is_not_booked_and_a_start_must_be_said()
     let (shop, erp) = (&bench.world.shop, &bench.world.erp);
     let flow = || Flow::refunds(shop, erp).every(MINUTE);
     assert!(flow().into_flow().unwrap_err().message().contains("no start"));
-    let engine = bench.engine_of(flow().starting(Start::Now));
+    let engine = SyncEngine::builder()
+        .ledger(bench.ledger.clone())
+        .clock(bench.clock.shared())
+        .flow(bench.orders())
+        .flow(flow().starting(Start::Now))
+        .build()
+        .unwrap();
     assert!(bench.run(&engine, 30 * MINUTE).is_none());
     assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Excluded, 0));
 }

@@ -17,7 +17,7 @@ use sync_engine::ledger::{Ledger as _, Select};
 use sync_engine::narrate::{Narrate, Note, Silent};
 use sync_engine::step::{Policy, Verb};
 use sync_engine::tie_out::{Category, TieOut};
-use sync_engine::{Flow, SqliteLedger, State, SyncEngine};
+use sync_engine::{Flow, SqliteLedger, Start, State, SyncEngine};
 
 const SKU: &str = "24-MB01";
 const HALL: &str = "hall-4";
@@ -232,7 +232,13 @@ fn engine_on(bench: &Bench, ledger: SqliteLedger, hall: &Hall, narrate: Arc<dyn 
         .ledger(ledger)
         .clock(bench.clock.shared())
         .narrate(narrate)
-        .flow(Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().every(10 * MINUTE))
+        .flow(
+            Flow::fulfillments(&wms, &books)
+                .named("shipments")
+                .orders_of_the_sink()
+                .starting(Start::At(bench.start))
+                .every(10 * MINUTE),
+        )
         .flow(Flow::inventory(&wms, &books).movements_by("shipments").every(10 * MINUTE))
         .build()
         .unwrap()
@@ -289,6 +295,56 @@ fn a_lost_answer_does_not_keep_the_other_parcel_of_its_order() {
     assert!(bench.run(&engine, 25 * MINUTE).is_none());
     assert_eq!((hall.posted(), hall.books()), (2, 993.into()));
     assert_eq!(tied(&engine).unexplained(), 0);
+}
+
+/// Nobody says where it left from: it would be taken for missing wherever it is counted.
+#[test]
+fn a_shipment_without_a_place_keeps_counts_waiting_until_it_is_posted() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    assert!(bench.run(&engine, 5 * MINUTE).is_none());
+    hall.truth().refuse = true;
+    hall.ship(5);
+    hall.truth().shipments[0].location = None;
+    assert!(bench.run(&engine, 65 * MINUTE).is_none());
+    assert_eq!((hall.books(), hall.adjustments().len()), (1000.into(), 0));
+    let mut causes = Vec::new();
+    let mut steps = 0;
+    let ended = bench.live(&engine, || {
+        steps += 1;
+        causes.extend(bench.view(&roles::level_key(&SKU.into(), HALL)).entry.cause);
+        // It is looked at again every five seconds; between these looks it says why it waits.
+        (steps < 20).then_some(Duration::from_secs(32))
+    });
+    assert!(ended.is_none(), "{ended:?}");
+    assert!(causes.iter().any(|cause| cause.message.contains("nothing says at which place")), "{causes:?}");
+    hall.truth().refuse = false;
+    assert!(bench.run(&engine, 60 * MINUTE).is_none());
+    assert_eq!((hall.books(), hall.adjustments().len()), (995.into(), 0));
+}
+
+#[test]
+fn what_left_before_the_start_is_not_posted() {
+    let bench = Bench::new();
+    let (hall, engine) = start(&bench);
+    hall.ship(5);
+    hall.truth().shelf += Decimal::from(5);
+    hall.truth().shipments[0].shipped_at = bench.start.minus(MINUTE);
+    hall.ship(2);
+    assert!(bench.run(&engine, 65 * MINUTE).is_none());
+    assert_eq!((hall.posted(), hall.books(), hall.adjustments().len()), (1, 998.into(), 0));
+}
+
+#[test]
+fn shipments_are_of_orders_that_some_flow_brings_or_have_a_start() {
+    let bench = Bench::new();
+    let hall = Hall { truth: Arc::default(), clock: bench.clock.shared() };
+    let shipments = || Flow::fulfillments(&Wms(hall.clone()), &Books(hall.clone())).every(10 * MINUTE);
+    let refused = |flow| SyncEngine::builder().ledger(bench.ledger.clone()).flow(flow).build().unwrap_err();
+    let nobody = refused(shipments().orders_by("bestellungen"));
+    assert!(nobody.message().contains("bestellungen, which must be a flow of orders"), "{nobody}");
+    let history = refused(shipments().orders_of_the_sink());
+    assert!(history.message().contains("has no start"), "{history}");
 }
 
 /// What leaves between the reading of movements and the count, at one and the same instant, is in the count and not among
@@ -394,7 +450,13 @@ fn a_count_that_waits_names_the_movement_that_it_waits_for() {
     let engine = SyncEngine::builder()
         .ledger(bench.ledger.clone())
         .clock(bench.clock.shared())
-        .flow(Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().every(10 * MINUTE))
+        .flow(
+            Flow::fulfillments(&wms, &books)
+                .named("shipments")
+                .orders_of_the_sink()
+                .starting(Start::At(bench.start))
+                .every(10 * MINUTE),
+        )
         .flow(Flow::inventory(&wms, &books).movements_by("shipments").policy(policy).every(10 * MINUTE))
         .build()
         .unwrap();
@@ -437,7 +499,11 @@ fn a_turn_that_does_not_come_is_put_back_and_neither_tried_nor_lost() {
     let (hall, _) = start(&bench);
     let (wms, books) = (Wms(hall.clone()), Books(hall.clone()));
     let policy = Policy { lease: MINUTE, ..Policy::default() };
-    let shipments = Flow::fulfillments(&wms, &books).named("shipments").orders_of_the_sink().policy(policy);
+    let shipments = Flow::fulfillments(&wms, &books)
+        .named("shipments")
+        .orders_of_the_sink()
+        .starting(Start::At(bench.start))
+        .policy(policy);
     let engine = SyncEngine::builder()
         .ledger(bench.ledger.clone())
         .clock(bench.clock.shared())
