@@ -38,6 +38,25 @@
 //! is created once, whatever happens to the answer. A copy that somebody makes by hand has no external id; with
 //! [`OrderConfig::key_field`](config::OrderConfig::key_field) it is found nevertheless, as *several*.
 //!
+//! # A warehouse behind it
+//!
+//! A warehouse system of one's own tells shipments, movements and counts, as a
+//! [`FulfillmentSource`](erp_core::roles::FulfillmentSource), [`MovementSource`](erp_core::roles::MovementSource) and
+//! [`InventorySource`](erp_core::roles::InventorySource). It names NetSuite's own documents and lines:
+//!
+//! | what | where the adapter says it | what NetSuite calls it |
+//! | --- | --- | --- |
+//! | the order that it ships | [`Fulfillment::order`](erp_core::model::Fulfillment::order) | the sales order's internal id |
+//! | its line | [`FulfillmentLine::native_line`](erp_core::model::FulfillmentLine::native_line) | the item line's `line` |
+//! | what it receives goods for | `document` of a [`MovementRoute::Receipt`](erp_core::model::MovementRoute::Receipt) | the internal id of the purchase order or return authorisation |
+//! | its line, if the item is not enough | [`MovementLine::native_line`](erp_core::model::MovementLine::native_line) | the item line's `line` |
+//! | a place | `location`, `from`, `to` | the name of a place of [`inventory.places`](config::InventoryConfig::places) that is one location, or the location's internal id |
+//!
+//! Internal ids are not the numbers that people see (`SO1042`), and nothing is looked up by number. Whatever brings orders
+//! to the warehouse (a saved search, a script, [`suiteql`](NetsuiteClient::suiteql)) must bring them along. Counts are
+//! taken once [`inventory.adjustments`](config::InventoryConfig::adjustments) names the account of the difference.
+//! `examples/retail_netsuite` has all of it.
+//!
 //! # Log-on
 //!
 //! A certificate that is mapped to the integration record, role and user (machine to machine) is the default. Token-based

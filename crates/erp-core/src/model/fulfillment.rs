@@ -12,7 +12,10 @@ pub struct Fulfillment {
     pub key: Key,
     /// The delivery's number, for people.
     pub number: String,
-    /// The native id of the order in the system that fulfils.
+    /// The native id of the order in the system that fulfils. From a warehouse that works on the sink's own orders it is the
+    /// sink's id, which at NetSuite is the sales order's internal id and not the number that people see. The warehouse learns
+    /// it, with [the lines'](FulfillmentLine::native_line), from the ERP's export of orders and keeps it: no sink looks an
+    /// order up by its number.
     pub order: NativeId,
     /// Our key of the order, where the fulfilling system carries it.
     pub order_key: Option<Key>,
@@ -22,7 +25,7 @@ pub struct Fulfillment {
     pub lines: Vec<FulfillmentLine>,
     /// Parcels.
     pub tracking: Vec<Tracking>,
-    /// When goods left.
+    /// When goods left, by the source's clock.
     pub shipped_at: Timestamp,
 }
 
@@ -73,7 +76,8 @@ impl Fulfillment {
 /// So much of one order line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FulfillmentLine {
-    /// The line in the fulfilling system's order.
+    /// The line in the fulfilling system's order. From a warehouse that works on the sink's own orders it is the sink's line:
+    /// at NetSuite the `line` of the sales order, which is the line's key and not its place in the list.
     pub native_line: String,
     /// Our line, where the fulfilling system carries it.
     pub line: Option<LineId>,
@@ -94,30 +98,30 @@ pub struct Tracking {
     pub number: String,
 }
 
-/// A fulfilment on its way to a shop, with what only the engine knows.
+/// A fulfilment on its way to a sink, with what only the engine knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FulfillmentSubmission {
     /// What left.
     pub fulfillment: Fulfillment,
-    /// The shop's own id of the order.
+    /// The sink's own id of the order.
     pub order: NativeId,
-    /// The shop's lines and the fulfilling system's.
+    /// The sink's lines and the fulfilling system's; none where the source names the sink's own.
     pub lines: Vec<LineLink>,
-    /// Where it left from, in the shop's naming.
+    /// Where it left from, in the sink's naming.
     pub location: Option<LocationId>,
     /// Whether the buyer is told. Off for old events.
     pub notify: bool,
 }
 
 impl FulfillmentSubmission {
-    /// Goods that left for the shop's `order`.
+    /// Goods that left for the sink's `order`.
     #[must_use]
     pub fn new(fulfillment: Fulfillment, order: NativeId, lines: Vec<LineLink>) -> Self {
         Self { fulfillment, order, lines, location: None, notify: false }
     }
 
-    /// Where it left from, in the shop's naming.
+    /// Where it left from, in the sink's naming.
     #[must_use]
     pub fn with_location(mut self, location: Option<LocationId>) -> Self {
         self.location = location;

@@ -20,7 +20,7 @@ pub struct StockMovement {
     pub route: MovementRoute,
     /// What moved.
     pub lines: Vec<MovementLine>,
-    /// When it moved.
+    /// When it moved, by the warehouse's clock, which its counts are stamped by, too.
     pub moved_at: Timestamp,
 }
 
@@ -33,7 +33,8 @@ pub enum MovementRoute {
     Receipt {
         /// What kind of document.
         of: ReceiptOf,
-        /// The sink's own id of it.
+        /// The sink's own id of it: at NetSuite the internal id, not the number that people see. The warehouse learns it from
+        /// the ERP's export of purchase orders and returns and keeps it: no sink looks a document up by its number.
         document: NativeId,
         /// Where they lie now.
         to: LocationId,
@@ -66,7 +67,8 @@ pub struct MovementLine {
     pub sku: Sku,
     /// How many, in stock-keeping units.
     pub quantity: Decimal,
-    /// The line of the received document, in the sink's naming; without one it is found by its product.
+    /// The line of the received document, in the sink's naming (at NetSuite its `line`); without one it is found by its
+    /// product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_line: Option<String>,
 }
