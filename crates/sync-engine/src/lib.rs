@@ -23,7 +23,7 @@
 //! | [`Flow::customers`] | one system → another | [`starting`](flow::CustomerFlow::starting) | `same_email`, `group` |
 //! | [`Flow::inventory`] | stock: ERP or warehouse → shop; counts: warehouse → ERP | nothing; counts: the flows of their movements, [`movements_by`](flow::InventoryFlow::movements_by) | `location`; `orders_by`, where the source tells what is available |
 //! | [`Flow::prices`] | ERP → shop | nothing; read it at least once a day | `scope` for each group, `currency`, `zone` |
-//! | [`Flow::fulfillments`] | ERP → shop, or warehouse → ERP | whose orders: [`orders_by`](flow::FulfillmentFlow::orders_by), `orders` without it, or [`orders_of_the_sink`](flow::FulfillmentFlow::orders_of_the_sink) | `location`, `same_locations`, `notify_within` |
+//! | [`Flow::fulfillments`] | ERP → shop, or warehouse → ERP | whose orders: [`orders_by`](flow::FulfillmentFlow::orders_by), `orders` without it, or [`orders_of_the_sink`](flow::FulfillmentFlow::orders_of_the_sink) with [`starting`](flow::FulfillmentFlow::starting) | `starting`, `location`, `same_locations`, `notify_within` |
 //! | [`Flow::refunds`] | shop → ERP | [`starting`](flow::RefundFlow::starting) | `orders_by` |
 //! | [`Flow::movements`] | warehouse → ERP | [`starting`](flow::MovementFlow::starting) | `location` |
 //! | [`Flow::invoices`] | ERP → shop | [`starting`](flow::InvoiceFlow::starting) | `orders_by`, `capture`, `notify_within` |

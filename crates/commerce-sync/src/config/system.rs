@@ -183,7 +183,7 @@ fn put_guests(
 }
 
 fn settings<T: DeserializeOwned>(path: &str, mut table: Table, folder: &Path) -> Result<T, Failure> {
-    for key in ["auth", "authorities"] {
+    for key in ["auth", "authorities", "events"] {
         if let Some(value) = table.get_mut(key) {
             find_secrets(&format!("{path}.{key}"), value, folder)?;
         }

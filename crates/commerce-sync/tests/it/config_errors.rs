@@ -98,7 +98,9 @@ fn a_server_needs_an_address_and_somebody_who_announces() {
     let (code, out, err) = check(&format!("{GOOD}{COUNTS}{server}{events}"));
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.contains("hooks    http://127.0.0.1:8787/hooks/netsuite"), "{out}");
+    let elsewhere = format!("{server}[systems.netsuite.events]\nsecret = {{ file = \"no-such-file\" }}\n");
     for (server, says) in [
+        (elsewhere, "systems.netsuite.events.secret: "),
         (server.to_owned(), "server.listen: no system takes announcements"),
         (server.replace("127.0.0.1:8787", "8787"), "server.listen: \"8787\" is no address with a port"),
         (server.replace("listen", "lisen"), "server.lisen: unknown key; did you mean listen?"),
