@@ -112,11 +112,7 @@ impl Systems {
             .late_after(TEN_MINUTES);
         // What leaves the halls becomes item fulfilments in NetSuite, what comes in or is moved receipts and transfers; of the
         // counts only what no movement explains.
-        let shipments = Flow::fulfillments(wms, &netsuite)
-            .named("shipments")
-            .orders_of_the_sink()
-            .starting(Start::At(start))
-            .every(TEN_MINUTES);
+        let shipments = Flow::fulfillments(wms, &netsuite).named("shipments").starting(Start::At(start));
         let moves = Flow::movements(wms, &netsuite).named("moves").starting(Start::At(start));
         let counts = Flow::inventory(wms, &netsuite).named("counts");
         let counts = counts.movements_by("shipments").movements_by("moves");
@@ -128,7 +124,7 @@ impl Systems {
             .clock(clock.shared())
             .narrate(Arc::clone(story) as Arc<dyn sync_engine::Narrate>)
             .flow(orders)
-            .flow(shipments)
+            .flow(shipments.orders_of_the_sink().every(TEN_MINUTES))
             .flow(moves.every(TEN_MINUTES))
             .flow(counts.every(TEN_MINUTES))
             .flow(deliveries.every(TEN_MINUTES))
