@@ -41,24 +41,36 @@ impl InvoiceSink for CommerceClient {
     }
 
     async fn find_invoice(&self, cx: &Context, key: &Key, order: &NativeId) -> Result<Found> {
-        Ok(found(&invoices(self, cx, order).await?, key, None))
+        found(&invoices(self, cx, order).await?, key, None)
     }
 }
 
 type Rows = Vec<(InvoiceRow, Timestamp)>;
 
-fn found(rows: &Rows, key: &Key, currency: Option<Currency>) -> Found {
-    let ours = rows.iter().filter(|(row, _)| carries(row, key));
-    let mut receipts: Vec<_> = ours.map(|(row, at)| receipt(row, *at, currency)).collect();
-    match receipts.len() {
+/// The state of an invoice that somebody cancelled; 1 is open, 2 paid.
+const CANCELLED: i64 = 3;
+
+/// # Errors
+/// `Invalid` if ours was cancelled: it is there, and bills nothing.
+fn found(rows: &Rows, key: &Key, currency: Option<Currency>) -> Result<Found> {
+    let ours = || rows.iter().filter(|(row, _)| carries(row, key));
+    if let Some((row, _)) = ours().find(|(row, _)| row.state == Some(CANCELLED)) {
+        let number = row.increment_id.as_deref().unwrap_or_default();
+        let text = format!(
+            "invoice {number} of this bill was cancelled in the shop; make it anew there by hand and write this entry off, or leave it cancelled"
+        );
+        return Err(Error::invalid("invoice", "commerce.invoice_cancelled", text));
+    }
+    let mut receipts: Vec<_> = ours().map(|(row, at)| receipt(row, *at, currency)).collect();
+    Ok(match receipts.len() {
         0 => Found::Absent,
         1 => Found::Whole(receipts.remove(0)),
         _ => Found::Several(receipts),
-    }
+    })
 }
 
 fn held(rows: &Rows, item: &InvoiceSubmission) -> Result<Option<Receipt>> {
-    match found(rows, &item.invoice.key, Some(item.invoice.currency)) {
+    match found(rows, &item.invoice.key, Some(item.invoice.currency))? {
         Found::Whole(receipt) | Found::Partial(receipt) => Ok(Some(receipt)),
         Found::Absent => Ok(None),
         Found::Several(_) => Err(Error::new(ErrorKind::Conflict, "several invoices carry this bill")
@@ -237,4 +249,23 @@ fn receipt(row: &InvoiceRow, at: Timestamp, currency: Option<Currency>) -> Recei
     let total = otherwise.into_iter().flatten().fold(to_pay, Decimal::saturating_add);
     let totals = Components { total, ..Components::default() };
     receipt.with_holding(Holding::new(HeldState::Open, currency, Vec::new(), totals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invoice_that_somebody_cancelled_bills_nothing_and_is_told() {
+        let key = Key::from("netsuite:81");
+        let rows = |state: i64| -> Rows {
+            let row = json!({"entity_id": 5, "increment_id": "000000005", "order_id": 7, "state": state,
+                "comments": [{"comment": marker(&key)}]});
+            vec![(serde_json::from_str(&row.to_string()).unwrap(), Timestamp::EPOCH)]
+        };
+        assert!(matches!(found(&rows(2), &key, None), Ok(Found::Whole(_))));
+        let told = found(&rows(CANCELLED), &key, None).unwrap_err();
+        assert!(told.message().contains("000000005") && told.message().contains("cancelled"), "{told}");
+        assert!(matches!(found(&rows(CANCELLED), &Key::from("netsuite:8"), None), Ok(Found::Absent)));
+    }
 }

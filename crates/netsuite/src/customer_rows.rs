@@ -177,11 +177,17 @@ fn line_of(row: &Row) -> Result<Body> {
         .with("addressBookAddress", address))
 }
 
-/// A table that the account or the role does not have is no failure here: the records are read one by one.
+/// A table that the account or the role does not have, or a row of it that cannot be read, is no failure here: the records
+/// are read one by one.
 fn hidden<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if matches!(error.kind(), ErrorKind::Invalid { .. } | ErrorKind::Permission { .. }) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::Invalid { .. } | ErrorKind::Permission { .. } | ErrorKind::Malformed
+            ) =>
+        {
             Ok(None)
         }
         Err(error) => Err(error),

@@ -329,6 +329,7 @@ const READ_SALES: &[Want] =
 const READ_FULFILLMENTS: &[Want] = &[
     FIND_TRANSACTIONS,
     READ_DELETIONS,
+    READ_ORDERS,
     want("TRAN_ITEMSHIP", Level::View, "read item fulfilments", Trial::List("itemFulfillment")),
 ];
 

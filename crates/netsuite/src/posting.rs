@@ -5,6 +5,7 @@
 //! and whoever sent it is told.
 
 use crate::client::NetsuiteClient;
+use crate::suiteql::SuiteQl;
 use crate::wire::{Body, Record, RecordRef};
 use erp_core::context::Context;
 use erp_core::error::{Effect, Error, ErrorKind, Result};
@@ -102,10 +103,21 @@ impl NetsuiteClient {
             }
             Err(error) if error.effect() == Effect::None => match find().await {
                 Ok(Some(what)) => Ok(Posted { what, warnings: Vec::new() }),
-                _ => Err(error),
+                Ok(None) => Err(error),
+                // Whether it was posted by an earlier request, nobody knows.
+                Err(_) => Err(error.with_effect(Effect::Unknown)),
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// The transaction that has an external id, in words; `None` if there is none, or none that this role may see.
+    pub(crate) async fn holder_of(&self, cx: &Context, external: &str) -> Option<String> {
+        let query =
+            SuiteQl::new("SELECT id, tranid, recordtype FROM transaction WHERE externalid = ").bind(external);
+        let page = self.suiteql_page(cx, "netsuite.external_id", &query, 1, 0).await.ok()?;
+        let holder = page.rows.first()?;
+        Some(format!("{} {} (id {})", holder.text("recordtype"), holder.text("tranid"), holder.text("id")))
     }
 
     /// Posts on the day of `at`, or on the first open day after it.

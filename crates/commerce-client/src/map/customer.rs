@@ -71,10 +71,14 @@ pub fn apply(held: &mut Value, wanted: &Customer, key: Option<&Key>, fields: &Fi
     let Value::Object(object) = held else {
         return Err(Error::malformed("the shop's customer is no object"));
     };
+    // An account is a person's: a company that is linked to it has a name, and no surname of that person.
+    let named = wanted.kind != CustomerKind::Company || row.id.is_none();
+    let name = |name: &'_ str| named.then(|| name.to_owned());
+    let (first, last) = (name(&wanted.first_name), name(&wanted.last_name));
     let texts = [
         ("email", Some(wanted.email.as_str()), row.email.as_deref()),
-        ("firstname", Some(wanted.first_name.as_str()), row.firstname.as_deref()),
-        ("lastname", Some(wanted.last_name.as_str()), row.lastname.as_deref()),
+        ("firstname", first.as_deref(), row.firstname.as_deref()),
+        ("lastname", last.as_deref(), row.lastname.as_deref()),
         ("taxvat", wanted.tax_id.as_deref(), row.taxvat.as_deref()),
     ];
     for (name, stated, known) in texts {
@@ -345,6 +349,16 @@ mod tests {
         assert_eq!((&list[1]["city"], &list[1]["street"]), (&json!("Kiel"), &json!(["Pier 3"])));
         assert_eq!(list[1]["telephone"], "2");
         assert_eq!(list[2]["region"]["region_code"], "BW");
+    }
+
+    #[test]
+    fn a_company_that_is_linked_to_an_account_renames_nobody() {
+        let mut object = held();
+        let before = (object["firstname"].clone(), object["lastname"].clone());
+        let mut company = wanted().with_name("", "Lane Ltd");
+        company.kind = CustomerKind::Company;
+        apply(&mut object, &company, None, &fields()).unwrap();
+        assert_eq!((object["firstname"].clone(), object["lastname"].clone()), before);
     }
 
     /// The other system keeps a name as one text, and splits it where it can.

@@ -31,6 +31,10 @@ fn unread(config: &Config, flow: &FlowHealth, now: Timestamp) -> Option<String> 
         Trigger::Daily { .. } => Duration::from_secs(24 * 3600),
     };
     let every = config.flows.get(&flow.flow)?.triggers.iter().map(often).min()?;
+    if flow.feed != FeedState::Running {
+        // Why it is not read is said.
+        return None;
+    }
     let missed = now.since(flow.covered_until?);
     let limit = if every < Duration::from_secs(3600) { every * UNREAD_TIMES } else { every + every / 4 };
     (missed > limit.max(UNREAD_MIN)).then(|| {

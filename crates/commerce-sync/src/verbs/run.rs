@@ -91,7 +91,9 @@ pub(super) async fn forever(
 async fn paused(config: &Config, out: &mut Out<'_>) -> Result<bool, Failure> {
     let mut any = false;
     for flow in SqliteLedger::open(&config.ledger)?.health().await? {
-        let Some(why) = &flow.paused else { continue };
+        let Some(why) = flow.paused.as_ref().filter(|_| config.flows.contains_key(&flow.flow)) else {
+            continue;
+        };
         any = true;
         if !out.json {
             out.note(format!(

@@ -217,7 +217,9 @@ fn an_operator_sees_mends_and_signs() {
     let status = town.sync(&["status"]).done();
     assert!(status.contains("PAUSED: stocktaking (ann)"), "{status}");
     signed("retry", &held).done();
-    town.sync(&["run", "--once"]).done();
+    let paused = town.sync(&["run", "--once"]);
+    assert_eq!(paused.code, 3, "a run that sends nothing is no success: {paused:#?}");
+    assert!(paused.err.contains("orders is PAUSED") && paused.err.contains("resume orders"), "{paused:#?}");
     assert!(
         town.sync(&["why", &held]).done().contains("pending")
             || town.sync(&["why", &held]).done().contains("in_doubt")

@@ -70,8 +70,13 @@ pub(crate) fn book_update(held: &[Entry], wanted: &[Address]) -> Vec<Body> {
     for (number, address) in wanted.iter().enumerate() {
         let own = address_body(address);
         let found = find(held, address, &own, &claimed, &reserved);
-        // The shop has one address twice; NetSuite gets it once.
-        let twin = || held.iter().position(|entry| same_place(&address_body(&entry.address), &own));
+        // The shop has one address twice; NetSuite gets it once. A line that moves away with its owner is no twin.
+        let stays = |entry: &Entry| {
+            let owner = wanted.iter().find(|other| is_exactly(entry, other));
+            owner.is_none_or(|owner| same_place(&address_body(owner), &own))
+        };
+        let twin =
+            || held.iter().position(|entry| same_place(&address_body(&entry.address), &own) && stays(entry));
         match found.or_else(twin) {
             Some(at) => {
                 let (Some(entry), Some(slot)) = (held.get(at), changed.get_mut(at)) else { continue };
@@ -89,8 +94,15 @@ pub(crate) fn book_update(held: &[Entry], wanted: &[Address]) -> Vec<Body> {
                 }
                 *slot = Some(line).filter(|line| !line.is_empty());
             }
-            None if added.iter().any(|(_, known)| same_place(known, &own)) => {}
             None => {
+                if let Some((line, _)) = added.iter_mut().find(|(_, known)| same_place(known, &own)) {
+                    for (name, at) in [(BILLING, defaults.billing), (SHIPPING, defaults.shipping)] {
+                        if at == Some(number) {
+                            line.put(name, true);
+                        }
+                    }
+                    continue;
+                }
                 let line = Body::new()
                     .with(BILLING, defaults.billing == Some(number))
                     .with(SHIPPING, defaults.shipping == Some(number))
@@ -299,8 +311,10 @@ mod tests {
         );
         told.street = vec!["Hill 4".to_owned()];
         let lines = sent(&held, &[typed, told]);
-        assert_eq!((lines.as_array().unwrap().len(), &lines[0]["id"]), (1, &7.into()), "it moved, by its id");
+        assert_eq!((lines.as_array().unwrap().len(), &lines[0]["id"]), (2, &7.into()), "it moved, by its id");
         assert_eq!(lines[0]["addressBookAddress"]["addr1"], "Hill 4");
+        assert_eq!(lines[1]["addressBookAddress"]["addr1"], "Main 1", "and the other one is still there");
+        assert_eq!(lines[1]["defaultBilling"], true);
     }
 
     #[test]
@@ -335,5 +349,11 @@ mod tests {
             .map(|line| (line["defaultBilling"] == true, line["defaultShipping"] == true))
             .collect();
         assert_eq!(flags, [(true, false), (false, true)], "and the one that is there twice goes once");
+        let (mut home, mut again) = (place("Main 1"), place("Main 1"));
+        home.default_shipping = true;
+        again.default_billing = true;
+        let lines = serde_json::to_value(new_book(&[home, again])).unwrap();
+        let flags = (&lines[0]["defaultBilling"], &lines[0]["defaultShipping"]);
+        assert_eq!((lines.as_array().unwrap().len(), flags), (1, (&true.into(), &true.into())));
     }
 }

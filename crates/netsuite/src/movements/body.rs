@@ -145,7 +145,11 @@ pub(super) fn receipt(
     let taken = shared_out(movement, &name, &held, items)?;
     let mut lines = Vec::with_capacity(held.len());
     for (line, quantity) in held.iter().zip(taken).filter(|(line, _)| !line.closed) {
-        let number = line.number.parse::<i64>().map(Decimal::from).unwrap_or_default();
+        let number = line
+            .number
+            .parse::<i64>()
+            .map(Decimal::from)
+            .map_err(|_| Error::malformed("a line of the document in NetSuite's answer has no number"))?;
         let mut body = Body::new().with("orderLine", number);
         if quantity.is_zero() {
             body.put("itemReceive", false);

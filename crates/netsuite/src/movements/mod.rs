@@ -12,7 +12,6 @@ use crate::config::InventoryConfig;
 use crate::key::external_id;
 use crate::lookup::Item;
 use crate::posting::{Document, Posted};
-use crate::suiteql::SuiteQl;
 use crate::wire::{Body, Record, RecordRef};
 use async_trait::async_trait;
 use erp_core::Decimal;
@@ -221,18 +220,9 @@ impl NetsuiteClient {
 
     /// Says who has an external id that was refused.
     async fn taken(&self, cx: &Context, external: &str, refused: Error) -> Error {
-        let query =
-            SuiteQl::new("SELECT id, tranid, recordtype FROM transaction WHERE externalid = ").bind(external);
-        // Whoever may not look has the refusal itself.
-        let Ok(page) = self.suiteql_page(cx, "netsuite.external_id", &query, 1, 0).await else {
-            return refused;
-        };
-        let Some(holder) = page.rows.first() else { return refused };
+        let Some(holder) = self.holder_of(cx, external).await else { return refused };
         let text = format!(
-            "{} {} (id {}) has the external id {external} already; each movement needs a key that nothing else has",
-            holder.text("recordtype"),
-            holder.text("tranid"),
-            holder.text("id")
+            "{holder} has the external id {external} already; each movement needs a key that nothing else has"
         );
         let told = Error::new(ErrorKind::Conflict, text);
         refused.upstream().cloned().into_iter().fold(told, Error::with_upstream)

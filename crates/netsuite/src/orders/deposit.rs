@@ -246,8 +246,12 @@ impl NetsuiteClient {
                 if read.is_some() {
                     return Ok(None);
                 }
+                // Other conflicts pass by themselves: somebody saved the order in this moment.
+                let Some(holder) = self.holder_of(cx, &external).await else {
+                    return Err(error.with_context("deposit", external));
+                };
                 let text = format!(
-                    "the external id {external} is taken by a record that is no deposit, or by one that the role may not see; free it in NetSuite, then retry"
+                    "the external id {external} is taken by {holder}, which is no deposit; free it in NetSuite, then retry"
                 );
                 Err(Error::invalid("payment.tenders", "netsuite.external_id_taken", text))
             }

@@ -37,11 +37,13 @@ impl InFlight {
         Self(by_place)
     }
 
-    /// What moved of a product at a place: when, and by how much.
+    /// What moved of a product at a place, or nobody knows where: when, and by how much.
     pub(crate) fn at(&self, sku: &Sku, place: &LocationId) -> Vec<(Timestamp, String)> {
-        let moves = self.0.get(&(sku.as_str().to_uppercase(), place.clone()));
+        let sku = sku.as_str().to_uppercase();
+        let nowhere = self.0.get(&(sku.clone(), LocationId::from(NOWHERE)));
+        let moves = self.0.get(&(sku, place.clone())).into_iter().chain(nowhere);
         let one = |(at, change, _): &(Timestamp, Decimal, Told)| (*at, change.normalize().to_string());
-        let mut all: Vec<_> = moves.into_iter().flatten().map(one).collect();
+        let mut all: Vec<_> = moves.flatten().map(one).collect();
         all.sort();
         all
     }
@@ -248,6 +250,12 @@ mod tests {
         );
         assert_eq!(moved(&nowhere(9, Told::Yes), "A"), Some(Decimal::ZERO), "told, and counted after it");
         assert_eq!(moved(&nowhere(9, Told::No), "B"), Some(Decimal::ZERO));
+        let told = nowhere(9, Told::Yes);
+        assert_eq!(
+            told.at(&"a".into(), &"west".into()).len(),
+            1,
+            "each shelf is told anew, whichever it was"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::fulfillments::order_in;
 use super::{Answer, Env, Flow, IntoFlow, Options, Pipe, map_event, shared_options};
-use crate::entry::{Admission, Cause, Desired};
+use crate::entry::{Admission, Cause, Desired, Entry};
 use crate::ledger::{Report, Sighting, Turn};
 use crate::release::Start;
 use crate::step::{Action, LookResult, WriteResult};
@@ -16,7 +16,7 @@ use erp_core::feed::{Feed, Freshness, Observed, Watermark};
 use erp_core::id::SystemId;
 use erp_core::model::{Allowance, Invoice, InvoiceSubmission};
 use erp_core::money::Money;
-use erp_core::outcome::Receipt;
+use erp_core::outcome::{Found, Receipt};
 use erp_core::roles::{InvoiceSink, InvoiceSource};
 use erp_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -61,7 +61,8 @@ impl Flow {
 
 impl InvoiceFlow {
     /// Which invoices it takes: those billed after the first run, or at or after a time. There is no default: the first run
-    /// must not invoice years of orders.
+    /// must not invoice years of orders. A source that tells an invoice when it is approved still says when it was made: one
+    /// that was made before the start and approved after it is excluded, and said so in the ledger.
     #[must_use]
     pub fn starting(mut self, start: Start) -> Self {
         self.start = Some(start);
@@ -208,9 +209,9 @@ fn differs(invoice: &Invoice, receipt: &Receipt) -> Option<Cause> {
     let theirs = Money::new(held.totals.total, held.currency);
     let ours = Money::new(invoice.total, invoice.currency);
     let allowance = Allowance::rounding(invoice.currency);
-    // Sums of two currencies cannot be compared.
-    let gap = theirs.minus(ours).ok()?.amount;
-    if allowance.covers(gap, invoice.lines.len().max(1)) {
+    // Sums of two currencies cannot be compared, and a person must.
+    let gap = theirs.minus(ours).ok().map(|gap| gap.amount);
+    if gap.is_some_and(|gap| allowance.covers(gap, invoice.lines.len().max(1))) {
         return None;
     }
     let text = format!("{} comes to {theirs} in the shop, and to {ours} where it was billed", receipt.number);
@@ -247,7 +248,32 @@ impl Invoices {
             Ok(submission) => submission,
         };
         let found = self.sink.find_invoice(cx, &turn.entry.key, &submission.order).await;
+        if matches!(found, Ok(Found::Absent)) && self.may_be_paid(&turn.entry, began) {
+            return Answer::new(Report::Looked(began, LookResult::Unclear(self.perhaps_paid(turn))));
+        }
         compared(Answer::found(began, found, turn, "invoices"), &submission.invoice)
+    }
+
+    /// Whether a capture was sent, so long ago that its invoice would be there, and no person has said that it may be sent
+    /// again.
+    fn may_be_paid(&self, entry: &Entry, now: Timestamp) -> bool {
+        let horizon =
+            self.sink.capabilities().invoice_sink.map(|sink| sink.write_horizon).unwrap_or_default();
+        let is_over = entry.last_send.is_some_and(|sent| now >= sent.plus(horizon));
+        self.capture && entry.sent.is_some() && !entry.released && is_over
+    }
+
+    /// A shop that failed while it took the money has no invoice, and the money may be taken all the same.
+    fn perhaps_paid(&self, turn: &Turn) -> Cause {
+        let shop = self.sink.identity().system;
+        Cause::new(
+            "the money may have been taken without an invoice",
+            format!(
+                "{} was sent to {shop} to be captured, its answer was lost, and no invoice is there; the money may have been taken",
+                turn.entry.label
+            ),
+            "look at the payment's gateway: if nothing was taken, release it; else make the invoice by hand without capture, and write this entry off",
+        )
     }
 
     async fn submit(&self, cx: &Context, turn: &Turn, env: &Env) -> Answer {

@@ -290,7 +290,13 @@ impl Answer {
     pub(crate) fn found(began: Timestamp, found: Result<Found>, turn: &Turn, kind: &str) -> Self {
         let looked = |found| Self::new(Report::Looked(began, found));
         let desired = &turn.entry.desired;
-        let outdated = !desired.alive || turn.entry.sent.is_some_and(|sent| sent != desired.digest);
+        let entry = &turn.entry;
+        let outdated = !desired.alive
+            || match entry.sent {
+                Some(sent) => sent != desired.digest,
+                // It was proven once as something else, and nothing was sent since.
+                None => entry.receipt.is_some() && entry.proven != Some(desired.digest),
+            };
         match found {
             Err(error) => Self::blind(began, error),
             Ok(Found::Absent) => looked(LookResult::Absent),

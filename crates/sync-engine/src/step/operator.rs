@@ -13,6 +13,8 @@ pub(super) fn act(mut entry: Entry, verb: &Verb, around: Surroundings<'_>) -> St
             entry.deadline = None;
             let text = if entry.state == State::InDoubt || (entry.may_be_there() && around.policy.look_up) {
                 entry.last_send.get_or_insert(around.now);
+                // What refused it is mended, says the person: it is tried, and not only compared with the refusal.
+                entry.cause = None;
                 doubt(&mut entry, around, around.now);
                 "to be looked up".to_owned()
             } else {

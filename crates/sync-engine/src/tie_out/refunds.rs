@@ -208,6 +208,10 @@ fn compare(refund: &Refund, entry: &Entry, receipt: &Receipt, target: &str) -> J
     let limit = allowance.per_document.saturating_add(allowance.per_line.saturating_mul(lines));
     let proven = entry.receipt.as_ref().and_then(|receipt| receipt.holding.as_deref());
     let totals = Some((currency, wanted, held));
+    if proven.is_some_and(|proven| proven.currency == currency && proven.totals.total == held) {
+        // As it was proven; a difference then was accepted by a person.
+        return Judged { totals, ..agreed };
+    }
     if held.saturating_sub(wanted).abs() > limit {
         let text = format!(
             "the shop gave back {} {currency}, and {number} gives back {}",

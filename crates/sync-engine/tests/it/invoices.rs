@@ -5,6 +5,7 @@ use erp_core::prelude::*;
 use erp_testkit::reference::{CallFault, CallFaults};
 use std::sync::Arc;
 use sync_engine::flow::InvoiceFlow;
+use sync_engine::step::Verb;
 use sync_engine::{Flow, IntoFlow as _, Start, State, SyncEngine};
 
 fn invoices(bench: &Bench) -> InvoiceFlow {
@@ -72,6 +73,25 @@ fn money_is_taken_and_buyers_are_told_of_what_is_new_where_both_are_asked_for() 
     assert!(bench.run(&engine, 20 * MINUTE).is_none());
     let told: Vec<_> = bench.world.shop.invoices().iter().map(|item| (item.capture, item.notify)).collect();
     assert_eq!(told, [(true, true), (true, false)]);
+}
+
+/// A shop that fails in the middle has no invoice, and may have taken the money.
+#[test]
+fn money_is_not_taken_again_because_no_invoice_is_there_unless_a_person_says_so() {
+    let mut bench = Bench::new();
+    let engine = engine(&bench, invoices(&bench).capture());
+    let (_, document) = brought(&mut bench, &engine);
+    bench.faults.once("invoices.create", CallFault::Lost);
+    let invoice = bench.world.erp.bill(&document).unwrap();
+    assert!(bench.run(&engine, 120 * MINUTE).is_none());
+    assert_eq!((bench.state(&invoice), told(&bench).len()), (State::Held, 0));
+    assert!(bench.cause(&invoice).contains("may have been taken"), "{}", bench.cause(&invoice));
+    assert!(bench.operate(&invoice, Verb::Retry));
+    assert!(bench.run(&engine, 120 * MINUTE).is_none());
+    assert_eq!((bench.state(&invoice), told(&bench).len()), (State::Held, 0), "looking again proves no more");
+    assert!(bench.operate(&invoice, Verb::Release));
+    assert!(bench.run(&engine, 120 * MINUTE).is_none());
+    assert_eq!((bench.state(&invoice), told(&bench)), (State::Settled, vec![invoice]));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use sync_engine::flow::{InventoryFlow, MovementFlow};
+use sync_engine::step::Verb;
 use sync_engine::tie_out::TieOut;
 use sync_engine::{Flow, IntoFlow as _, Start, State, SyncEngine};
 
@@ -339,6 +340,11 @@ fn a_movement_that_changes_after_it_was_booked_is_held_and_counts_of_it_wait() {
     let cause = format!("{:?}", view.entry.cause);
     assert!(cause.contains("changed this movement after it was booked as 7000000001"), "{cause}");
     assert_eq!(stage.adjusted(), [], "a person corrects the document: nothing else must");
+    for _ in 0..3 {
+        assert!(stage.bench.operate(&moved, Verb::Retry));
+        stage.work(25);
+        assert_eq!(stage.bench.state(&moved), State::Held, "asking again makes it no other document");
+    }
 }
 
 /// The answer was lost, and the movement was another one before anybody looked.

@@ -81,6 +81,7 @@ fn money_that_the_erp_gives_back_otherwise_is_held_and_accepted_also_after_a_los
         assert!(bench.operate(&refund, Verb::Release));
         assert!(bench.run(&engine, 20 * MINUTE).is_none());
         assert_eq!((bench.state(&refund), bench.world.erp.refunds().len()), (State::Settled, 1));
+        assert_eq!(tied(&engine), (1, Vec::new()), "what a person accepted is explained");
     }
 }
 
