@@ -28,9 +28,10 @@ const PAGE: u64 = 1000;
 /// The rows of a page that begins behind an item: `item`, `itemid`, `location` and the two figures.
 fn page(after: u64, rows: u64) -> String {
     let mut body = String::with_capacity(140 * 1000);
-    body.push_str("{\"links\":[],\"count\":1000,\"hasMore\":true,\"items\":[");
     let first = after * LOCATIONS;
-    for row in first..rows.min(first + PAGE) {
+    let last = rows.min(first + PAGE);
+    let _ = write!(body, "{{\"links\":[],\"count\":1000,\"hasMore\":{},\"items\":[", last < rows);
+    for row in first..last {
         let (item, location) = (row / LOCATIONS + 1, row % LOCATIONS + 1);
         let comma = if row == first { "" } else { "," };
         let _ = write!(
@@ -144,7 +145,13 @@ async fn main() -> ExitCode {
     let mut seen = vec![false; usize::try_from(rows).unwrap_or(0)];
     let (mut once, mut again) = (0_u64, 0_u64);
     while let Some(level) = levels.next().await {
-        let Ok(level) = level else { return ExitCode::FAILURE };
+        let level = match level {
+            Ok(level) => level,
+            Err(error) => {
+                eprintln!("after {once} rows: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
         let item: u64 = level.sku.as_str().get(5..).and_then(|number| number.parse().ok()).unwrap_or(0);
         let location: u64 = level.location.as_str().parse().unwrap_or(0);
         let at = (item.saturating_sub(1)) * LOCATIONS + location.saturating_sub(1);
