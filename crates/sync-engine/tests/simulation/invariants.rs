@@ -104,12 +104,12 @@ async fn refunds(run: &Simulation, orders: &BTreeMap<Key, EntryView>, found: &mu
             found.push(format!("2 no duplicate: refund {key} was booked {times} times"));
         }
         let cause = view.entry.cause.as_ref().map_or("", |cause| cause.group.as_str());
-        // Where a person must look after the order, its refunds wait for that.
+        // Where a person must look after the order, its refunds wait for that: also those that an older ledger must look up.
         let order_is_known = orders.get(&refund.order_key).is_some_and(|order| order.entry.receipt.is_some());
         match view.entry.state {
             State::Settled if times == 1 => {}
             State::Held if cause == "workers die on it" => {}
-            State::Waiting if !order_is_known => {}
+            State::Waiting | State::InDoubt if !order_is_known => {}
             other => found.push(format!("1 refund {key} is {other} ({cause}), and booked {times} times")),
         }
     }
