@@ -104,7 +104,8 @@ async fn refunds(run: &Simulation, orders: &BTreeMap<Key, EntryView>, found: &mu
             found.push(format!("2 no duplicate: refund {key} was booked {times} times"));
         }
         let cause = view.entry.cause.as_ref().map_or("", |cause| cause.group.as_str());
-        // Where a person must look after the order, its refunds wait for that: also those that an older ledger must look up.
+        // Where a person must look after the order, its refunds wait for that: also one that was in a worker that died, or that an
+        // older ledger knows of, and must be looked up first.
         let order_is_known = orders.get(&refund.order_key).is_some_and(|order| order.entry.receipt.is_some());
         match view.entry.state {
             State::Settled if times == 1 => {}
